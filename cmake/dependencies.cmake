@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# Everything comes from the distribution; packaging/bootstrap.sh installs it.
+find_package(Threads REQUIRED)
+find_package(Protobuf REQUIRED) # before ONNX, whose targets name it
+find_package(ONNX REQUIRED)
+find_package(dnnl REQUIRED)
+find_package(Eigen3 REQUIRED)
+find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(tl-expected REQUIRED)
+if(EQUANT_DESKTOP OR EQUANT_TESTS)
+    find_package(Qt6 REQUIRED COMPONENTS Core Test)
+endif()
+if(EQUANT_DESKTOP)
+    find_package(Qt6 REQUIRED COMPONENTS Gui Widgets PrintSupport Svg Concurrent)
+    find_package(QCustomPlotQt6 REQUIRED)
+endif()

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <random>
+
+namespace equant {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+tl::unexpected<Error> writeFailed(const fs::path& path, int errorNumber) {
+    std::string hint = "Check the folder's permissions or choose another place.";
+    if (errorNumber == ENOSPC || errorNumber == EDQUOT) hint = "Free some space or choose another disk.";
+    if (errorNumber == ENOENT) hint = "Create the folder first or choose another place.";
+    return fail(ErrorCode::Io, fmt::format("The file could not be written ({}).", std::strerror(errorNumber)), hint,
+                path.string());
+}
+
+int syncFile(const fs::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return errno;
+    const int failure = ::fsync(descriptor) == 0 ? 0 : errno;
+    ::close(descriptor);
+    return failure;
+}
+
+}  // namespace
+
+Result<std::string> readFile(const fs::path& path) {
+    std::error_code ignored;
+    if (fs::is_directory(path, ignored))
+        return fail(ErrorCode::Io, "This is a folder, not a file.", "Name a file inside it.", path.string());
+    errno = 0;
+    std::ifstream in(path, std::ios::binary);
+    if (!in) {
+        const int why = errno;
+        if (why == ENOENT || !fs::exists(path, ignored))
+            return fail(ErrorCode::NotFound, "There is no such file.", "Check the path.", path.string());
+        return fail(ErrorCode::Io, fmt::format("The file could not be opened ({}).", std::strerror(why)),
+                    "Check its permissions.", path.string());
+    }
+    std::string bytes;
+    const auto size = fs::file_size(path, ignored);
+    if (!ignored) bytes.reserve(size);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+    if (in.bad()) return fail(ErrorCode::Io, "The file could not be read to its end.", {}, path.string());
+    return bytes;
+}
+
+Status writeFileAtomic(const fs::path& path, std::string_view bytes) {
+    return writeFileAtomic(
+        path, [&](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+}
+
+Status writeFileAtomic(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+    static thread_local std::mt19937_64 random{std::random_device{}()};
+    std::error_code error;
+    if (fs::is_directory(path, error))
+        return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path.string());
+    fs::path temporary = path;
+    temporary += fmt::format(".{:08x}.part", static_cast<unsigned>(random()));
+
+    errno = 0;
+    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    if (!out) return writeFailed(path, errno ? errno : EIO);
+    write(out);
+    out.flush();
+    const bool good = out.good();
+    const int why = errno ? errno : EIO;
+    out.close();
+    const int syncFailure = good && out.good() ? syncFile(temporary) : why;
+    if (syncFailure != 0) {
+        fs::remove(temporary, error);
+        return writeFailed(path, syncFailure);
+    }
+    fs::rename(temporary, path, error);
+    if (error) {
+        const int renameFailure = error.value();
+        fs::remove(temporary, error);
+        return writeFailed(path, renameFailure);
+    }
+    return {};
+}
+
+}  // namespace equant
