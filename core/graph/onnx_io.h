@@ -27,6 +27,9 @@ enum class ExternalData {
 /// Writes atomically. When external data are used their file is written (atomically) first.
 Status writeOnnx(const Model& model, const std::filesystem::path& path, ExternalData external = ExternalData::Auto);
 
+/// One serialized TensorProto, as in the test_data_set folders of ONNX test suites (.pb files).
+Result<Tensor> parseTensorProto(std::string_view bytes);
+
 /// The bytes writeOnnx would write without external data.
 Result<std::string> serializeOnnx(const Model& model);
 
