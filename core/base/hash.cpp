@@ -12,7 +12,9 @@ struct Hasher::State {
     XXH3_state_t xxh;
 };
 
-Hasher::Hasher() : m_state(std::make_unique<State>()) { XXH3_128bits_reset(&m_state->xxh); }
+Hasher::Hasher() : m_state(std::make_unique<State>()) {
+    XXH3_128bits_reset(&m_state->xxh);
+}
 Hasher::~Hasher() = default;
 Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
@@ -27,7 +29,9 @@ Hasher& Hasher::add(std::string_view text) {
     return add(std::as_bytes(std::span(text)));
 }
 
-Hasher& Hasher::add(std::int64_t number) { return add(std::as_bytes(std::span(&number, 1))); }
+Hasher& Hasher::add(std::int64_t number) {
+    return add(std::as_bytes(std::span(&number, 1)));
+}
 
 std::string Hasher::hex() const {
     const XXH128_hash_t digest = XXH3_128bits_digest(&m_state->xxh);

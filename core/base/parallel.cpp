@@ -22,7 +22,8 @@ void parallelFor(std::size_t count, unsigned threads, const std::stop_token& sto
 
     const auto runSlot = [&](unsigned worker) {
         try {
-            for (std::size_t index = next++; index < count && !stop.stop_requested(); index = next++) work(worker, index);
+            for (std::size_t index = next++; index < count && !stop.stop_requested(); index = next++)
+                work(worker, index);
         } catch (...) {
             next = count;
             const std::scoped_lock lock(failureMutex);

@@ -9,7 +9,17 @@
 
 namespace equant {
 
-enum class ErrorCode { NotFound, Unsupported, Corrupt, InvalidArgument, OutOfRange, Cancelled, OutOfMemory, Io, Internal };
+enum class ErrorCode {
+    NotFound,
+    Unsupported,
+    Corrupt,
+    InvalidArgument,
+    OutOfRange,
+    Cancelled,
+    OutOfMemory,
+    Io,
+    Internal
+};
 
 /// What went wrong, in the user's terms.
 struct [[nodiscard]] Error {
@@ -30,9 +40,13 @@ using Status = tl::expected<void, Error>;
 }
 
 /// Passes another function's failure on: `if (!x) return fail(x.error());`
-[[nodiscard]] inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+[[nodiscard]] inline tl::unexpected<Error> fail(Error error) {
+    return tl::unexpected<Error>(std::move(error));
+}
 
-[[nodiscard]] inline tl::unexpected<Error> cancelled() { return fail(ErrorCode::Cancelled, "The job was cancelled."); }
+[[nodiscard]] inline tl::unexpected<Error> cancelled() {
+    return fail(ErrorCode::Cancelled, "The job was cancelled.");
+}
 
 /// "subject: message hint" on one line, as the console prints it.
 [[nodiscard]] std::string describe(const Error& error);

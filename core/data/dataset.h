@@ -43,7 +43,7 @@ public:
 struct DatasetOptions {
     std::string preprocess;  ///< preset or file; empty: chosen from the model
     std::size_t offset = 0;
-    std::size_t limit = 0;   ///< 0: all
+    std::size_t limit = 0;  ///< 0: all
     /// With a limit, take samples evenly over a class-sorted folder rather than its first classes only.
     bool isSpread = true;
 };

@@ -26,7 +26,7 @@ struct Preprocessing {
     double scale = 1.0;
     std::vector<double> mean{0.0};  ///< per channel, or one value for all
     std::vector<double> std{1.0};
-    bool isChannelsLast = false;    ///< NHWC instead of NCHW; decided by the model's input
+    bool isChannelsLast = false;  ///< NHWC instead of NCHW; decided by the model's input
 
     friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };

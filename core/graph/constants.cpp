@@ -118,7 +118,7 @@ std::optional<Tensor> flatten(const Tensor& tensor, std::int64_t axis) {
 std::optional<Tensor> throughNode(const Graph& graph, const Node& node) {
     if (!node.domain.empty()) return std::nullopt;
     if (node.opType == "Constant") return constantNodeValue(node);
-    static const std::unordered_set<std::string> kTransparent = {"Identity", "Reshape", "Flatten", "Squeeze",
+    static const std::unordered_set<std::string> kTransparent = {"Identity",  "Reshape",   "Flatten", "Squeeze",
                                                                  "Unsqueeze", "Transpose", "Cast"};
     if (!kTransparent.contains(node.opType)) return std::nullopt;
     const auto data = constantInput(graph, node, 0);
@@ -198,7 +198,8 @@ void setConstantInput(Graph& graph, std::size_t nodeIndex, std::size_t slot, Ten
     Node& node = graph.nodes[nodeIndex];
     if (node.inputs.size() <= slot) node.inputs.resize(slot + 1);
     const std::string& current = node.inputs[slot];
-    if (Initializer* own = current.empty() ? nullptr : graph.initializer(current); own && countReads(graph, current) == 1) {
+    if (Initializer* own = current.empty() ? nullptr : graph.initializer(current);
+        own && countReads(graph, current) == 1) {
         if (own->tensor.shape() != tensor.shape() || own->tensor.dtype() != tensor.dtype())
             for (auto& input : graph.inputs)  // IR 3 lists initializers among the inputs, with their shapes
                 if (input.name == current) {
@@ -221,7 +222,8 @@ void removeUnused(Graph& graph) {
     for (bool changed = true; changed;) {
         changed = false;
         for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-            const bool needed = std::ranges::any_of(node->outputs, [&](const auto& output) { return live.contains(output); });
+            const bool needed =
+                std::ranges::any_of(node->outputs, [&](const auto& output) { return live.contains(output); });
             if (!needed) continue;
             for (const auto& input : node->inputs) changed |= !input.empty() && live.insert(input).second;
             for (const auto& captured : capturedValues(*node)) changed |= live.insert(captured).second;

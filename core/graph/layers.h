@@ -29,8 +29,8 @@ struct WeightAxes {
 [[nodiscard]] bool isDepthwise(const Graph& graph, const Node& node);
 
 struct LayerInfo {
-    std::size_t node = 0;         ///< index into Graph::nodes
-    std::string name;             ///< Node::label()
+    std::size_t node = 0;  ///< index into Graph::nodes
+    std::string name;      ///< Node::label()
     std::string opType;
     std::int64_t parameters = 0;  ///< elements of constant float inputs, each initializer counted once over the graph
     std::int64_t macs = 0;        ///< multiply-accumulates for one sample; 0 for operators without any

@@ -21,7 +21,9 @@ auto* findByName(Range& range, std::string_view wanted) {
 
 }  // namespace
 
-const Attribute* Node::attribute(std::string_view key) const { return findByName(attributes, key); }
+const Attribute* Node::attribute(std::string_view key) const {
+    return findByName(attributes, key);
+}
 
 std::int64_t Node::intAttribute(std::string_view key, std::int64_t fallback) const {
     const auto* value = valueOf<std::int64_t>(*this, key);
@@ -48,7 +50,9 @@ std::vector<float> Node::floatsAttribute(std::string_view key) const {
     return value ? *value : std::vector<float>{};
 }
 
-const Tensor* Node::tensorAttribute(std::string_view key) const { return valueOf<Tensor>(*this, key); }
+const Tensor* Node::tensorAttribute(std::string_view key) const {
+    return valueOf<Tensor>(*this, key);
+}
 
 void Node::setAttribute(std::string_view key, AttributeValue value) {
     if (auto* existing = findByName(attributes, key)) {
@@ -73,10 +77,13 @@ const Initializer* Graph::initializer(std::string_view initializerName) const {
     return findByName(initializers, initializerName);
 }
 
-Initializer* Graph::initializer(std::string_view initializerName) { return findByName(initializers, initializerName); }
+Initializer* Graph::initializer(std::string_view initializerName) {
+    return findByName(initializers, initializerName);
+}
 
 const Node* Graph::nodeByLabel(std::string_view label) const {
-    const auto found = std::ranges::find(nodes, label, [](const Node& node) -> std::string_view { return node.label(); });
+    const auto found =
+        std::ranges::find(nodes, label, [](const Node& node) -> std::string_view { return node.label(); });
     return found == nodes.end() ? nullptr : &*found;
 }
 
@@ -93,7 +100,8 @@ std::int64_t Model::opset() const {
 }
 
 std::string Model::metadataValue(std::string_view key) const {
-    const auto found = std::ranges::find(metadata, key, [](const auto& entry) -> std::string_view { return entry.first; });
+    const auto found =
+        std::ranges::find(metadata, key, [](const auto& entry) -> std::string_view { return entry.first; });
     return found == metadata.end() ? std::string() : found->second;
 }
 

@@ -30,8 +30,8 @@ struct Dim {
 /// A declared graph input, output or intermediate value.
 struct ValueInfo {
     std::string name;
-    DType dtype = DType::Undefined;          ///< Undefined: not a tensor (sequence, map, optional)
-    std::optional<std::vector<Dim>> shape;   ///< absent: rank unknown
+    DType dtype = DType::Undefined;         ///< Undefined: not a tensor (sequence, map, optional)
+    std::optional<std::vector<Dim>> shape;  ///< absent: rank unknown
     std::string extra;
 };
 
@@ -105,7 +105,7 @@ struct Model {
     std::string producerVersion;
     std::vector<std::pair<std::string, std::string>> metadata;
     Graph graph;
-    std::string extra;  ///< doc string, domain, version, functions, training info ...
+    std::string extra;                     ///< doc string, domain, version, functions, training info ...
     std::vector<std::string> functionIds;  ///< "domain:name" of model-local functions (bodies are in extra)
 
     [[nodiscard]] std::int64_t opset() const;  ///< of ai.onnx; 1 when absent

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/stubs/logging.h>
-
 #include <limits>
 
 #include "core/base/file.h"
@@ -92,8 +91,9 @@ onnx::ModelProto structureOf(const Model& model) {
     onnx::ModelProto message;
     proto::putModel(light, message);
     for (std::size_t i = 0; i < model.graph.initializers.size(); ++i)
-        message.mutable_graph()->mutable_initializer(static_cast<int>(i))->set_data_type(
-            static_cast<std::int32_t>(model.graph.initializers[i].tensor.dtype()));
+        message.mutable_graph()
+            ->mutable_initializer(static_cast<int>(i))
+            ->set_data_type(static_cast<std::int32_t>(model.graph.initializers[i].tensor.dtype()));
     return message;
 }
 
@@ -112,7 +112,8 @@ Result<Model> parseOnnx(std::string_view bytes, const fs::path& folder) {
         return fail(ErrorCode::Corrupt, "This is not an ONNX model.", "Choose a file that ends in .onnx.");
     }
     if (!message.has_graph() || (message.graph().node_size() == 0 && message.graph().output_size() == 0))
-        return fail(ErrorCode::Corrupt, "The file holds no network.", "It may not be an ONNX model, or its export failed.");
+        return fail(ErrorCode::Corrupt, "The file holds no network.",
+                    "It may not be an ONNX model, or its export failed.");
     auto model = proto::takeModel(message, {folder});
     if (!model) return model;
     if (auto topology = Topology::of(model->graph); !topology) return fail(topology.error());

@@ -60,13 +60,18 @@ void putValueInfo(const ValueInfo& info, onnx::ValueInfoProto& message) {
 Result<AttributeValue> takeValue(onnx::AttributeProto& message, const ReadContext& context, const std::string& owner) {
     const std::string subject = owner + "." + message.name();
     switch (message.type()) {
-        case onnx::AttributeProto::INT: return message.i();
-        case onnx::AttributeProto::FLOAT: return message.f();
-        case onnx::AttributeProto::STRING: return message.s();
+        case onnx::AttributeProto::INT:
+            return message.i();
+        case onnx::AttributeProto::FLOAT:
+            return message.f();
+        case onnx::AttributeProto::STRING:
+            return message.s();
         case onnx::AttributeProto::INTS:
             return std::vector<std::int64_t>(message.ints().begin(), message.ints().end());
-        case onnx::AttributeProto::FLOATS: return std::vector<float>(message.floats().begin(), message.floats().end());
-        case onnx::AttributeProto::STRINGS: return strings(message.strings());
+        case onnx::AttributeProto::FLOATS:
+            return std::vector<float>(message.floats().begin(), message.floats().end());
+        case onnx::AttributeProto::STRINGS:
+            return strings(message.strings());
         case onnx::AttributeProto::TENSOR: {
             auto tensor = takeTensor(*message.mutable_t(), context, subject);
             if (!tensor) return fail(tensor.error());
@@ -95,7 +100,8 @@ Result<AttributeValue> takeValue(onnx::AttributeProto& message, const ReadContex
             }
             return graphs;
         }
-        default: return std::monostate{};
+        default:
+            return std::monostate{};
     }
 }
 
@@ -103,14 +109,22 @@ Result<AttributeValue> takeValue(onnx::AttributeProto& message, const ReadContex
 void settleType(onnx::AttributeProto& message) {
     if (message.type() != onnx::AttributeProto::UNDEFINED) return;
     using Proto = onnx::AttributeProto;
-    if (message.has_f()) message.set_type(Proto::FLOAT);
-    else if (message.has_i()) message.set_type(Proto::INT);
-    else if (message.has_s()) message.set_type(Proto::STRING);
-    else if (message.has_t()) message.set_type(Proto::TENSOR);
-    else if (message.has_g()) message.set_type(Proto::GRAPH);
-    else if (message.floats_size() > 0) message.set_type(Proto::FLOATS);
-    else if (message.ints_size() > 0) message.set_type(Proto::INTS);
-    else if (message.strings_size() > 0) message.set_type(Proto::STRINGS);
+    if (message.has_f())
+        message.set_type(Proto::FLOAT);
+    else if (message.has_i())
+        message.set_type(Proto::INT);
+    else if (message.has_s())
+        message.set_type(Proto::STRING);
+    else if (message.has_t())
+        message.set_type(Proto::TENSOR);
+    else if (message.has_g())
+        message.set_type(Proto::GRAPH);
+    else if (message.floats_size() > 0)
+        message.set_type(Proto::FLOATS);
+    else if (message.ints_size() > 0)
+        message.set_type(Proto::INTS);
+    else if (message.strings_size() > 0)
+        message.set_type(Proto::STRINGS);
 }
 
 Result<Attribute> takeAttribute(onnx::AttributeProto& message, const ReadContext& context, const std::string& owner) {

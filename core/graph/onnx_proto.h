@@ -4,9 +4,8 @@
 // value's `extra`; the writer starts from `extra` and puts the modelled fields back.
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <filesystem>
+#include <onnx/onnx_pb.h>
 
 #include "core/graph/model.h"
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // TensorProto: values inside the message (raw or typed fields) or in an external file.
-#include <fmt/format.h>
-
 #include <charconv>
 #include <cstring>
+#include <fmt/format.h>
 #include <fstream>
 
 #include "core/graph/onnx_proto.h"
@@ -40,7 +39,8 @@ Result<ExternalLocation> externalLocation(const onnx::TensorProto& message, cons
     const fs::path file(location.file);
     const auto normal = file.lexically_normal();
     if (location.file.empty() || file.is_absolute() || (!normal.empty() && *normal.begin() == ".."))
-        return corrupt(subject, fmt::format("Its external data point outside the model's folder (\"{}\").", location.file));
+        return corrupt(subject,
+                       fmt::format("Its external data point outside the model's folder (\"{}\").", location.file));
     return location;
 }
 
@@ -63,7 +63,9 @@ Status readExternal(const onnx::TensorProto& message, const ReadContext& context
     std::ifstream in(path, std::ios::binary);
     in.seekg(location->offset);
     in.read(reinterpret_cast<char*>(target.data()), static_cast<std::streamsize>(needed));
-    if (!in) return fail(ErrorCode::Io, fmt::format("The external data file \"{}\" could not be read.", location->file), {}, subject);
+    if (!in)
+        return fail(ErrorCode::Io, fmt::format("The external data file \"{}\" could not be read.", location->file), {},
+                    subject);
     return {};
 }
 
@@ -78,13 +80,22 @@ bool copyTyped(const Field& field, std::span<std::byte> target) {
 
 bool copyFields(const onnx::TensorProto& message, DType type, std::span<std::byte> target) {
     switch (type) {
-        case DType::Float: case DType::Complex64: return copyTyped<float>(message.float_data(), target);
-        case DType::Double: case DType::Complex128: return copyTyped<double>(message.double_data(), target);
-        case DType::Int64: return copyTyped<std::int64_t>(message.int64_data(), target);
-        case DType::Uint64: return copyTyped<std::uint64_t>(message.uint64_data(), target);
-        case DType::Uint32: return copyTyped<std::uint32_t>(message.uint64_data(), target);
-        case DType::Int32: return copyTyped<std::int32_t>(message.int32_data(), target);
-        default: break;
+        case DType::Float:
+        case DType::Complex64:
+            return copyTyped<float>(message.float_data(), target);
+        case DType::Double:
+        case DType::Complex128:
+            return copyTyped<double>(message.double_data(), target);
+        case DType::Int64:
+            return copyTyped<std::int64_t>(message.int64_data(), target);
+        case DType::Uint64:
+            return copyTyped<std::uint64_t>(message.uint64_data(), target);
+        case DType::Uint32:
+            return copyTyped<std::uint32_t>(message.uint64_data(), target);
+        case DType::Int32:
+            return copyTyped<std::int32_t>(message.int32_data(), target);
+        default:
+            break;
     }
     if (bitWidth(type) == 16) return copyTyped<std::uint16_t>(message.int32_data(), target);
     return copyTyped<std::uint8_t>(message.int32_data(), target);
@@ -111,8 +122,7 @@ Result<Tensor> takeTensor(onnx::TensorProto& message, const ReadContext& context
         return fail(ErrorCode::Unsupported, fmt::format("Its element type {} is unknown.", message.data_type()),
                     "The model may be newer than this program.", subject);
     Shape shape(message.dims().begin(), message.dims().end());
-    if (const auto count = checkedElementCount(shape, type); !count)
-        return corrupt(subject, count.error().message);
+    if (const auto count = checkedElementCount(shape, type); !count) return corrupt(subject, count.error().message);
     const bool isExternal = message.data_location() == onnx::TensorProto::EXTERNAL;
     if (!isExternal && type != DType::String) {  // before allocating: a hostile shape must not ask for terabytes
         const auto bits = static_cast<std::size_t>(elementCount(shape)) * static_cast<std::size_t>(bitWidth(type));

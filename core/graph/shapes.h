@@ -26,8 +26,8 @@ using FactMap = std::unordered_map<std::string, ValueFacts>;
 
 /// Computes a node whose inputs are all constant (omitted inputs are empty tensors); nullopt when it cannot.
 /// The runtime supplies one (runtime/evaluate.h); graph/ itself has no kernels.
-using ConstantEvaluator =
-    std::function<std::optional<std::vector<Tensor>>(const Node& node, std::span<const Tensor> inputs, std::int64_t opset)>;
+using ConstantEvaluator = std::function<std::optional<std::vector<Tensor>>(
+    const Node& node, std::span<const Tensor> inputs, std::int64_t opset)>;
 
 struct ShapeOptions {
     /// Shapes of graph inputs by name; they replace declared ones.

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/graph/tensor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <cstring>
+#include <fmt/format.h>
 #include <limits>
 #include <new>
 #include <numeric>
@@ -19,8 +18,8 @@ constexpr std::size_t kAlignment = 64;
 
 std::shared_ptr<std::byte> allocate(std::size_t sizeBytes) {
     if (sizeBytes == 0) return nullptr;
-    auto* memory = static_cast<std::byte*>(::operator new(sizeBytes, std::align_val_t{kAlignment}));
-    return {memory, [](std::byte* p) { ::operator delete(p, std::align_val_t{kAlignment}); }};
+    auto* memory = static_cast<std::byte*>(::operator new (sizeBytes, std::align_val_t{kAlignment}));
+    return {memory, [](std::byte* p) { ::operator delete (p, std::align_val_t{kAlignment}); }};
 }
 
 std::size_t bytesFor(std::int64_t count, DType type) {
@@ -31,18 +30,41 @@ std::size_t bytesFor(std::int64_t count, DType type) {
 template <typename Use>
 bool withNativeType(DType type, Use&& use) {
     switch (type) {
-        case DType::Float: use(float{}); return true;
-        case DType::Double: use(double{}); return true;
-        case DType::Uint8: use(std::uint8_t{}); return true;
-        case DType::Int8: use(std::int8_t{}); return true;
-        case DType::Uint16: use(std::uint16_t{}); return true;
-        case DType::Int16: use(std::int16_t{}); return true;
-        case DType::Int32: use(std::int32_t{}); return true;
-        case DType::Int64: use(std::int64_t{}); return true;
-        case DType::Uint32: use(std::uint32_t{}); return true;
-        case DType::Uint64: use(std::uint64_t{}); return true;
-        case DType::Bool: use(bool{}); return true;
-        default: return false;
+        case DType::Float:
+            use(float{});
+            return true;
+        case DType::Double:
+            use(double{});
+            return true;
+        case DType::Uint8:
+            use(std::uint8_t{});
+            return true;
+        case DType::Int8:
+            use(std::int8_t{});
+            return true;
+        case DType::Uint16:
+            use(std::uint16_t{});
+            return true;
+        case DType::Int16:
+            use(std::int16_t{});
+            return true;
+        case DType::Int32:
+            use(std::int32_t{});
+            return true;
+        case DType::Int64:
+            use(std::int64_t{});
+            return true;
+        case DType::Uint32:
+            use(std::uint32_t{});
+            return true;
+        case DType::Uint64:
+            use(std::uint64_t{});
+            return true;
+        case DType::Bool:
+            use(bool{});
+            return true;
+        default:
+            return false;
     }
 }
 
@@ -62,7 +84,9 @@ To convertValue(From value) {
     }
 }
 
-bool isSixteenBitFloat(DType type) { return type == DType::Float16 || type == DType::Bfloat16; }
+bool isSixteenBitFloat(DType type) {
+    return type == DType::Float16 || type == DType::Bfloat16;
+}
 
 Tensor widenToFloat(const Tensor& tensor) {
     Tensor result(DType::Float, tensor.shape());
@@ -104,23 +128,47 @@ void permute(const Tensor& from, Tensor& to, std::span<const std::int64_t> strid
 
 std::string_view name(DType type) {
     static constexpr std::string_view kNames[] = {
-        "undefined", "float",  "uint8",  "int8",      "uint16",     "int16",    "int32",        "int64",
-        "string",    "bool",   "float16", "double",   "uint32",     "uint64",   "complex64",    "complex128",
-        "bfloat16",  "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4"};
+        "undefined",      "float",      "uint8",          "int8",       "uint16",   "int16",
+        "int32",          "int64",      "string",         "bool",       "float16",  "double",
+        "uint32",         "uint64",     "complex64",      "complex128", "bfloat16", "float8e4m3fn",
+        "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4",      "int4"};
     const auto index = static_cast<std::size_t>(type);
     return index < std::size(kNames) ? kNames[index] : "unknown type";
 }
 
 int bitWidth(DType type) {
     switch (type) {
-        case DType::Float: case DType::Int32: case DType::Uint32: return 32;
-        case DType::Double: case DType::Int64: case DType::Uint64: case DType::Complex64: return 64;
-        case DType::Uint8: case DType::Int8: case DType::Bool: return 8;
-        case DType::Float8E4M3FN: case DType::Float8E4M3FNUZ: case DType::Float8E5M2: case DType::Float8E5M2FNUZ: return 8;
-        case DType::Uint16: case DType::Int16: case DType::Float16: case DType::Bfloat16: return 16;
-        case DType::Complex128: return 128;
-        case DType::Uint4: case DType::Int4: return 4;
-        case DType::String: case DType::Undefined: return 0;
+        case DType::Float:
+        case DType::Int32:
+        case DType::Uint32:
+            return 32;
+        case DType::Double:
+        case DType::Int64:
+        case DType::Uint64:
+        case DType::Complex64:
+            return 64;
+        case DType::Uint8:
+        case DType::Int8:
+        case DType::Bool:
+            return 8;
+        case DType::Float8E4M3FN:
+        case DType::Float8E4M3FNUZ:
+        case DType::Float8E5M2:
+        case DType::Float8E5M2FNUZ:
+            return 8;
+        case DType::Uint16:
+        case DType::Int16:
+        case DType::Float16:
+        case DType::Bfloat16:
+            return 16;
+        case DType::Complex128:
+            return 128;
+        case DType::Uint4:
+        case DType::Int4:
+            return 4;
+        case DType::String:
+        case DType::Undefined:
+            return 0;
     }
     return 0;
 }
@@ -134,9 +182,11 @@ Result<std::int64_t> checkedElementCount(const Shape& shape, DType type) {
     std::int64_t count = 1;
     for (const auto dim : shape) {
         if (dim < 0)
-            return fail(ErrorCode::InvalidArgument, fmt::format("The shape {} has a negative dimension.", toString(shape)));
+            return fail(ErrorCode::InvalidArgument,
+                        fmt::format("The shape {} has a negative dimension.", toString(shape)));
         if (dim != 0 && count > limit / dim)
-            return fail(ErrorCode::OutOfRange, fmt::format("A tensor of shape {} would be too large.", toString(shape)));
+            return fail(ErrorCode::OutOfRange,
+                        fmt::format("A tensor of shape {} would be too large.", toString(shape)));
         count *= dim;
     }
     return count;
@@ -153,7 +203,10 @@ std::string toString(const Shape& shape) {
 }
 
 Tensor::Tensor(DType type, Shape shape)
-    : m_type(type), m_shape(std::move(shape)), m_count(elementCount(m_shape)), m_sizeBytes(bytesFor(m_count, type)),
+    : m_type(type),
+      m_shape(std::move(shape)),
+      m_count(elementCount(m_shape)),
+      m_sizeBytes(bytesFor(m_count, type)),
       m_buffer(allocate(m_sizeBytes)) {
     if (m_buffer) std::memset(m_buffer.get(), 0, m_sizeBytes);
 }
@@ -163,7 +216,9 @@ void Tensor::assign(const void* source, std::size_t sizeBytes) {
     if (m_buffer) std::memcpy(m_buffer.get(), source, std::min(sizeBytes, m_sizeBytes));
 }
 
-std::span<const std::byte> Tensor::bytes() const { return {m_buffer.get(), m_sizeBytes}; }
+std::span<const std::byte> Tensor::bytes() const {
+    return {m_buffer.get(), m_sizeBytes};
+}
 
 std::span<std::byte> Tensor::mutableBytes() {
     if (m_buffer && m_buffer.use_count() > 1) {
@@ -194,11 +249,21 @@ Tensor Tensor::transposed(std::span<const std::int64_t> permutation) const {
     }
     Tensor result(m_type, std::move(shape));
     switch (bitWidth(m_type)) {
-        case 8: permute<std::uint8_t>(*this, result, strides); break;
-        case 16: permute<std::uint16_t>(*this, result, strides); break;
-        case 32: permute<std::uint32_t>(*this, result, strides); break;
-        case 64: permute<std::uint64_t>(*this, result, strides); break;
-        default: assert(m_count == 0); break;
+        case 8:
+            permute<std::uint8_t>(*this, result, strides);
+            break;
+        case 16:
+            permute<std::uint16_t>(*this, result, strides);
+            break;
+        case 32:
+            permute<std::uint32_t>(*this, result, strides);
+            break;
+        case 64:
+            permute<std::uint64_t>(*this, result, strides);
+            break;
+        default:
+            assert(m_count == 0);
+            break;
     }
     return result;
 }
@@ -222,7 +287,8 @@ Result<Tensor> Tensor::converted(DType type) const {
         });
     });
     if (!known || result.isEmpty())
-        return fail(ErrorCode::Unsupported, fmt::format("Values of type {} cannot be converted to {}.", name(m_type), name(type)));
+        return fail(ErrorCode::Unsupported,
+                    fmt::format("Values of type {} cannot be converted to {}.", name(m_type), name(type)));
     return result;
 }
 
@@ -246,7 +312,7 @@ std::uint16_t floatToHalf(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000U);
     const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-    if (magnitude > 0x7F800000U) return static_cast<std::uint16_t>(sign | 0x7E00U);  // NaN
+    if (magnitude > 0x7F800000U) return static_cast<std::uint16_t>(sign | 0x7E00U);   // NaN
     if (magnitude >= 0x477FF000U) return static_cast<std::uint16_t>(sign | 0x7C00U);  // rounds beyond 65504
     if (magnitude < 0x38800000U) {  // subnormal: units of 2^-24; the default rounding mode is nearest even
         const float scaled = std::ldexp(std::bit_cast<float>(magnitude), 24);

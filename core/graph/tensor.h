@@ -17,9 +17,29 @@ namespace equant {
 
 /// Element types with the numbers of ONNX TensorProto.DataType (up to IR version 10).
 enum class DType : std::int32_t {
-    Undefined = 0, Float = 1, Uint8 = 2, Int8 = 3, Uint16 = 4, Int16 = 5, Int32 = 6, Int64 = 7, String = 8, Bool = 9,
-    Float16 = 10, Double = 11, Uint32 = 12, Uint64 = 13, Complex64 = 14, Complex128 = 15, Bfloat16 = 16,
-    Float8E4M3FN = 17, Float8E4M3FNUZ = 18, Float8E5M2 = 19, Float8E5M2FNUZ = 20, Uint4 = 21, Int4 = 22,
+    Undefined = 0,
+    Float = 1,
+    Uint8 = 2,
+    Int8 = 3,
+    Uint16 = 4,
+    Int16 = 5,
+    Int32 = 6,
+    Int64 = 7,
+    String = 8,
+    Bool = 9,
+    Float16 = 10,
+    Double = 11,
+    Uint32 = 12,
+    Uint64 = 13,
+    Complex64 = 14,
+    Complex128 = 15,
+    Bfloat16 = 16,
+    Float8E4M3FN = 17,
+    Float8E4M3FNUZ = 18,
+    Float8E5M2 = 19,
+    Float8E5M2FNUZ = 20,
+    Uint4 = 21,
+    Int4 = 22,
 };
 
 /// ONNX's name of the type in lower case: "float", "int64", ...
@@ -38,17 +58,28 @@ Result<std::int64_t> checkedElementCount(const Shape& shape, DType type);
 
 template <typename T>
 inline constexpr DType kDTypeOf = DType::Undefined;
-template <> inline constexpr DType kDTypeOf<float> = DType::Float;
-template <> inline constexpr DType kDTypeOf<double> = DType::Double;
-template <> inline constexpr DType kDTypeOf<std::uint8_t> = DType::Uint8;
-template <> inline constexpr DType kDTypeOf<std::int8_t> = DType::Int8;
-template <> inline constexpr DType kDTypeOf<std::uint16_t> = DType::Uint16;
-template <> inline constexpr DType kDTypeOf<std::int16_t> = DType::Int16;
-template <> inline constexpr DType kDTypeOf<std::int32_t> = DType::Int32;
-template <> inline constexpr DType kDTypeOf<std::uint32_t> = DType::Uint32;
-template <> inline constexpr DType kDTypeOf<std::int64_t> = DType::Int64;
-template <> inline constexpr DType kDTypeOf<std::uint64_t> = DType::Uint64;
-template <> inline constexpr DType kDTypeOf<bool> = DType::Bool;
+template <>
+inline constexpr DType kDTypeOf<float> = DType::Float;
+template <>
+inline constexpr DType kDTypeOf<double> = DType::Double;
+template <>
+inline constexpr DType kDTypeOf<std::uint8_t> = DType::Uint8;
+template <>
+inline constexpr DType kDTypeOf<std::int8_t> = DType::Int8;
+template <>
+inline constexpr DType kDTypeOf<std::uint16_t> = DType::Uint16;
+template <>
+inline constexpr DType kDTypeOf<std::int16_t> = DType::Int16;
+template <>
+inline constexpr DType kDTypeOf<std::int32_t> = DType::Int32;
+template <>
+inline constexpr DType kDTypeOf<std::uint32_t> = DType::Uint32;
+template <>
+inline constexpr DType kDTypeOf<std::int64_t> = DType::Int64;
+template <>
+inline constexpr DType kDTypeOf<std::uint64_t> = DType::Uint64;
+template <>
+inline constexpr DType kDTypeOf<bool> = DType::Bool;
 
 class Tensor {
 public:

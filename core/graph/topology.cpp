@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/graph/topology.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <queue>
 
 #include "core/graph/subgraphs.h"
@@ -12,7 +11,9 @@ namespace equant {
 
 namespace {
 
-std::string describeNode(const Node& node) { return fmt::format("{} \"{}\"", node.opType, node.label()); }
+std::string describeNode(const Node& node) {
+    return fmt::format("{} \"{}\"", node.opType, node.label());
+}
 
 }  // namespace
 

@@ -22,8 +22,8 @@ public:
     /// sample and the outputs are concatenated along axis 0.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, unsigned worker = 0, const TapFunction& tap = {});
 
-    [[nodiscard]] const std::vector<ValueInfo>& inputs() const;       ///< required inputs, as declared
-    [[nodiscard]] const std::vector<std::string>& outputs() const;    ///< names, in the order of the results
+    [[nodiscard]] const std::vector<ValueInfo>& inputs() const;     ///< required inputs, as declared
+    [[nodiscard]] const std::vector<std::string>& outputs() const;  ///< names, in the order of the results
 
 private:
     Executor();
