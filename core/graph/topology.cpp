@@ -115,4 +115,13 @@ std::size_t Topology::soleConsumer(std::string_view value) const {
     return entry && !entry->isGraphOutput && entry->uses.size() == 1 ? entry->uses.front().node : kNone;
 }
 
+Status sortTopologically(Graph& graph) {
+    const auto topology = Topology::of(graph);
+    if (!topology) return fail(topology.error());
+    std::vector<Node> sorted;
+    for (const std::size_t index : topology->order()) sorted.push_back(std::move(graph.nodes[index]));
+    graph.nodes = std::move(sorted);
+    return {};
+}
+
 }  // namespace equant

@@ -46,4 +46,7 @@ private:
     std::vector<std::size_t> m_order;
 };
 
+/// Puts the nodes into topological order, as the ONNX specification demands of files.
+Status sortTopologically(Graph& graph);
+
 }  // namespace equant

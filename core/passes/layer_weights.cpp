@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/passes/layer_weights.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "core/graph/constants.h"
+
+namespace equant {
+
+namespace {
+
+tl::unexpected<Error> unusable(const Node& node, std::string why) {
+    return fail(ErrorCode::Unsupported, std::move(why), {}, node.label());
+}
+
+/// Gemm's C, which broadcasts to [rows, outputs], as one value per output; empty when it differs between rows.
+std::optional<std::vector<float>> biasPerOutput(const Tensor& bias, std::int64_t outputs, float factor) {
+    const auto values = bias.data<float>();
+    if (bias.dtype() != DType::Float || (bias.count() != 1 && bias.count() != outputs)) return std::nullopt;
+    if (bias.rank() > 1 && bias.shape().back() != bias.count()) return std::nullopt;
+    std::vector<float> result(static_cast<std::size_t>(outputs));
+    for (std::size_t i = 0; i < result.size(); ++i) result[i] = factor * values[values.size() == 1 ? 0 : i];
+    return result;
+}
+
+}  // namespace
+
+Result<LayerWeights> LayerWeights::of(const Graph& graph, std::size_t nodeIndex) {
+    const Node& node = graph.nodes[nodeIndex];
+    LayerWeights layer;
+    layer.m_node = nodeIndex;
+    const bool isConv = node.is("Conv");
+    const bool isConvTranspose = node.is("ConvTranspose");
+    const bool isGemm = node.is("Gemm");
+    if (!isConv && !isConvTranspose && !isGemm && !node.is("MatMul"))
+        return unusable(node, fmt::format("{} is no layer with weights.", node.opType));
+
+    auto weight = constantInput(graph, node, 1);
+    if (!weight) return unusable(node, "Its weights are not constant.");
+    if (weight->dtype() != DType::Float)
+        return unusable(node, fmt::format("Its weights are of type {}.", name(weight->dtype())));
+    if (weight->rank() < 2 || (weight->rank() != 2 && !isConv && !isConvTranspose))
+        return unusable(node, fmt::format("Its weights have the shape {}.", toString(weight->shape())));
+    if (isGemm && node.intAttribute("transA", 0) != 0) return unusable(node, "Its data input is transposed.");
+    if (weight->count() == 0) return unusable(node, "Its weights are empty.");
+
+    layer.m_rows = weight->dim(0);
+    layer.m_columns = weight->dim(1);
+    layer.m_kernel = weight->count() / (layer.m_rows * layer.m_columns);
+    layer.m_groups = isConv || isConvTranspose ? node.intAttribute("group", 1) : 1;
+    layer.m_isOutputFirst = isConv || (isGemm && node.intAttribute("transB", 0) != 0);
+    if (layer.m_groups < 1 || layer.m_rows % layer.m_groups != 0)
+        return unusable(node, fmt::format("Its {} groups do not divide its weights.", layer.m_groups));
+    layer.m_weight = std::move(*weight);
+
+    if (isGemm)
+        if (const float alpha = node.floatAttribute("alpha", 1); alpha != 1)
+            for (float& value : layer.m_weight.mutableData<float>()) value *= alpha;
+    if (!node.is("MatMul") && node.hasInput(2)) {
+        const auto bias = constantInput(graph, node, 2);
+        if (!bias) return unusable(node, "Its bias is not constant.");
+        layer.m_bias = biasPerOutput(*bias, layer.outputChannels(), isGemm ? node.floatAttribute("beta", 1) : 1);
+        if (!layer.m_bias) return unusable(node, fmt::format("Its bias has the shape {}.", toString(bias->shape())));
+    }
+    return layer;
+}
+
+std::int64_t LayerWeights::outputChannels() const {
+    return m_isOutputFirst ? m_rows : m_columns * m_groups;
+}
+std::int64_t LayerWeights::inputChannels() const {
+    return m_isOutputFirst ? m_columns * m_groups : m_rows;
+}
+
+std::int64_t LayerWeights::outputOf(std::int64_t block) const {
+    const std::int64_t row = block / m_columns;
+    return m_isOutputFirst ? row : row / (m_rows / m_groups) * m_columns + block % m_columns;
+}
+
+std::int64_t LayerWeights::inputOf(std::int64_t block) const {
+    const std::int64_t row = block / m_columns;
+    return m_isOutputFirst ? row / (m_rows / m_groups) * m_columns + block % m_columns : row;
+}
+
+std::span<const float> LayerWeights::block(std::int64_t index) const {
+    return m_weight.data<float>().subspan(static_cast<std::size_t>(index * m_kernel),
+                                          static_cast<std::size_t>(m_kernel));
+}
+
+void LayerWeights::scale(std::span<const double> outputFactors, std::span<const double> inputFactors) {
+    const auto values = m_weight.mutableData<float>();
+    auto* value = values.data();
+    for (std::int64_t b = 0; b < blockCount(); ++b) {
+        double factor = outputFactors.empty() ? 1.0 : outputFactors[static_cast<std::size_t>(outputOf(b))];
+        if (!inputFactors.empty()) factor *= inputFactors[static_cast<std::size_t>(inputOf(b))];
+        for (std::int64_t k = 0; k < m_kernel; ++k, ++value) *value = static_cast<float>(*value * factor);
+    }
+    if (m_bias && !outputFactors.empty())
+        for (std::size_t o = 0; o < m_bias->size(); ++o)
+            (*m_bias)[o] = static_cast<float>((*m_bias)[o] * outputFactors[o]);
+}
+
+void LayerWeights::addInputShiftToBias(std::span<const double> perInput) {
+    std::vector<double> shift(static_cast<std::size_t>(outputChannels()), 0.0);
+    for (std::int64_t b = 0; b < blockCount(); ++b) {
+        double sum = 0;
+        for (const float value : block(b)) sum += value;
+        shift[static_cast<std::size_t>(outputOf(b))] += sum * perInput[static_cast<std::size_t>(inputOf(b))];
+    }
+    if (!m_bias) m_bias.emplace(shift.size(), 0.F);
+    for (std::size_t o = 0; o < shift.size(); ++o) (*m_bias)[o] = static_cast<float>((*m_bias)[o] + shift[o]);
+}
+
+void LayerWeights::zeroInputChannel(std::int64_t channel) {
+    const auto values = m_weight.mutableData<float>();
+    for (std::int64_t b = 0; b < blockCount(); ++b)
+        if (inputOf(b) == channel)
+            std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(b * m_kernel), m_kernel, 0.F);
+}
+
+void LayerWeights::writeTo(Graph& graph) const {
+    setConstantInput(graph, m_node, 1, m_weight, "weight");
+    Node& node = graph.nodes[m_node];
+    if (node.is("Gemm")) {  // alpha and beta are in the weights now
+        node.removeAttribute("alpha");
+        node.removeAttribute("beta");
+    }
+    if (!m_bias) return;
+    if (node.is("MatMul")) node.opType = "Gemm";
+    setConstantInput(graph, m_node, 2, Tensor(Shape{static_cast<std::int64_t>(m_bias->size())}, *m_bias), "bias");
+}
+
+}  // namespace equant
