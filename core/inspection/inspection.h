@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first look at a model: what it holds, what it costs, what each layer allows, and what may go wrong.
+// Never refuses a model that could be read: whatever is in the way becomes a finding.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/graph/layers.h"
+#include "core/graph/model.h"
+#include "core/graph/shapes.h"
+#include "core/runtime/plan.h"
+
+namespace equant {
+
+enum class Severity { Info, Warning, Error };
+[[nodiscard]] std::string_view name(Severity severity);  ///< "info", "warning", "error"
+
+struct Finding {
+    std::string id;  ///< stable: "unsupported-operator", "wasted-bits", "non-finite-weights" ...
+    Severity severity = Severity::Info;
+    std::string subject;  ///< the layer or value; empty for the whole model
+    std::string message;
+    std::string hint;
+};
+
+struct Verdict {
+    bool isOk = false;
+    std::string reason;  ///< why not; empty when ok
+};
+
+/// What can be done with one layer.
+struct LayerTechniques {
+    Verdict spatialSvd;
+    Verdict weightSvd;
+    Verdict channelPruning;
+    Verdict equalization;
+};
+
+struct Inspection {
+    FactMap facts;                            ///< of every value, for batch 1
+    std::vector<LayerInfo> layers;            ///< in execution order
+    std::vector<LayerTechniques> techniques;  ///< one per layer
+    ModelCost cost;
+    std::vector<Finding> findings;
+    std::vector<UnsupportedNode> unsupported;
+};
+
+Result<Inspection> inspect(const Model& model);
+
+}  // namespace equant
