@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/kernels/elementwise.h"
+
+namespace equant {
+
+std::span<const KernelEntry> elementwiseKernels() {
+    using namespace kernels;
+    static const auto kAll =
+        joinTables({unaryKernels(), binaryKernels(), variadicKernels(), castKernels(), quantizeKernels()});
+    return kAll;
+}
+
+}  // namespace equant

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/kernels/matrix.h"
+
+namespace equant {
+
+std::span<const KernelEntry> matrixKernels() {
+    using namespace kernels;
+    static const auto kAll = joinTables({productKernels()});
+    return kAll;
+}
+
+}  // namespace equant
