@@ -17,15 +17,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A permutation of 0..count-1 of which every stretch is spread over the whole: multiples of count / golden ratio,
-/// the rotation whose gaps differ least (three-gap theorem).
+/// A permutation of 0..count-1 of which every stretch is spread over the whole: the k-th place is the rank of the
+/// fraction of k / golden ratio, the rotation that leaves the smallest gaps (three-gap theorem).
 std::vector<std::size_t> goldenOrder(std::size_t count) {
     constexpr double kGoldenRatio = 1.6180339887498949;
-    auto step =
-        std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(static_cast<double>(count) / kGoldenRatio)));
-    while (std::gcd(step, count) != 1) ++step;
+    std::vector<double> fractions(count);
+    for (std::size_t k = 0; k < count; ++k) fractions[k] = std::fmod(static_cast<double>(k) / kGoldenRatio, 1.0);
+    std::vector<std::size_t> byFraction(count);
+    std::iota(byFraction.begin(), byFraction.end(), std::size_t{0});
+    std::sort(byFraction.begin(), byFraction.end(),
+              [&](std::size_t a, std::size_t b) { return fractions[a] < fractions[b]; });
     std::vector<std::size_t> order(count);
-    for (std::size_t k = 0; k < count; ++k) order[k] = k * step % count;
+    for (std::size_t rank = 0; rank < count; ++rank) order[byFraction[rank]] = rank;
     return order;
 }
 
