@@ -38,7 +38,8 @@ void addOffset(const Window& w, const Triple& k, T weight, const T* in, T* out) 
     }
 }
 
-/// The transposed sense: out positions are input * stride + offset. Roles of in and out of `w` are those of the operator.
+/// The transposed sense: out positions are input * stride + offset. Roles of in and out of `w` are those of the
+/// operator.
 template <typename T>
 void scatterOffset(const Window& w, const Triple& k, T weight, const T* in, T* out) {
     Window mirror = w;  // a forward window from the output to the input
@@ -81,7 +82,8 @@ void convolve(const Channels& c, const Window& w, const T* x, const T* weight, T
                 const std::int64_t ic = (oc / c.outPerGroup) * c.inPerGroup + i;
                 const T* source = x + (n * c.groups * c.inPerGroup + ic) * w.inCount();
                 const T* taps = weight + (oc * c.inPerGroup + i) * w.kernelCount();
-                forEachOffset(w, [&](const Triple& k, std::int64_t index) { addOffset(w, k, taps[index], source, plane); });
+                forEachOffset(
+                    w, [&](const Triple& k, std::int64_t index) { addOffset(w, k, taps[index], source, plane); });
             }
         }
     }
@@ -97,8 +99,8 @@ void convolveTransposed(const Channels& c, const Window& w, const T* x, const T*
                 const std::int64_t oc = (ic / c.inPerGroup) * c.outPerGroup + o;
                 T* plane = out + (n * c.groups * c.outPerGroup + oc) * w.outCount();
                 const T* taps = weight + (ic * c.outPerGroup + o) * w.kernelCount();
-                forEachOffset(w,
-                              [&](const Triple& k, std::int64_t index) { scatterOffset(w, k, taps[index], source, plane); });
+                forEachOffset(
+                    w, [&](const Triple& k, std::int64_t index) { scatterOffset(w, k, taps[index], source, plane); });
             }
         }
     }
@@ -114,8 +116,8 @@ void fillBias(const Channels& c, std::int64_t planeSize, const TensorView& bias,
 
 Result<Channels> convChannels(const TensorView& x, const TensorView& weight, std::int64_t groups, bool isTransposed) {
     const auto refuse = [&] {
-        return invalid("A weight of shape {} in {} groups does not fit an input of shape {}.", show(weight.shape), groups,
-                       show(x.shape));
+        return invalid("A weight of shape {} in {} groups does not fit an input of shape {}.", show(weight.shape),
+                       groups, show(x.shape));
     };
     if (x.shape.size() < 3 || weight.shape.size() != x.shape.size() || groups < 1) return refuse();
     Channels c{x.shape[0], groups, weight.shape[1], weight.shape[0] / groups};
@@ -191,10 +193,12 @@ Result<std::vector<std::int32_t>> centred(const TensorView& view, const TensorVi
                             ? readIntegers(view)
                             : Result<std::vector<std::int64_t>>(unsupported("Integer convolution needs 8-bit inputs."));
     if (!values) return fail(values.error());
-    auto zeros = zero.isOmitted() ? Result<std::vector<std::int64_t>>(std::vector<std::int64_t>{0}) : readIntegers(zero);
+    auto zeros =
+        zero.isOmitted() ? Result<std::vector<std::int64_t>>(std::vector<std::int64_t>{0}) : readIntegers(zero);
     if (!zeros) return fail(zeros.error());
     const bool isPerChannel = zeros->size() > 1;
-    if (zeros->empty() || (isPerChannel && (view.shape.empty() || static_cast<std::int64_t>(zeros->size()) != view.shape[0]))) {
+    if (zeros->empty() ||
+        (isPerChannel && (view.shape.empty() || static_cast<std::int64_t>(zeros->size()) != view.shape[0]))) {
         return invalid("There are {} zero points for a tensor of shape {}.", zeros->size(), show(view.shape));
     }
     const std::size_t run = isPerChannel ? values->size() / zeros->size() : std::max<std::size_t>(1, values->size());
@@ -212,7 +216,8 @@ struct IntegerConv {
 };
 
 Result<IntegerConv> prepareIntegerConv(const WindowAttributes& attributes, std::int64_t groups, const TensorView& x,
-                                       const TensorView& xZero, const TensorView& weight, const TensorView& weightZero) {
+                                       const TensorView& xZero, const TensorView& weight,
+                                       const TensorView& weightZero) {
     const auto channels = convChannels(x, weight, groups, false);
     if (!channels) return fail(channels.error());
     const auto window = resolveWindow(attributes, x.shape, weight.shape.subspan(2));
@@ -268,7 +273,8 @@ Result<Kernel> makeQLinearConv(const Node& node, std::int64_t) {
             if (*out == nullptr) return {};
             for (std::size_t i = 0; i < sums.size(); ++i) {
                 const auto channel = (static_cast<std::int64_t>(i) / planeSize) % channels;
-                const float scale = *inputs[1].as<float>() * weightScale.as<float>()[weightScale.count() == 1 ? 0 : channel] /
+                const float scale = *inputs[1].as<float>() *
+                                    weightScale.as<float>()[weightScale.count() == 1 ? 0 : channel] /
                                     *inputs[6].as<float>();
                 const double real = std::nearbyint(static_cast<double>(static_cast<float>(sums[i]) * scale));
                 (*out)[i] = saturated<Q>(real + *inputs[7].as<Q>());
@@ -287,6 +293,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> convKernels() { return kTable; }
+std::span<const KernelEntry> convKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

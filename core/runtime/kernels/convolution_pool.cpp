@@ -79,7 +79,8 @@ void maxPlane(const Window& w, const T* in, T* out, std::int64_t* indices, std::
             out[index] = best;
             if (indices == nullptr) return;
             if (isColumnMajor && where >= 0) {
-                const std::int64_t x = where % w.in[2], h = (where / w.in[2]) % w.in[1], d = where / (w.in[2] * w.in[1]);
+                const std::int64_t x = where % w.in[2], h = (where / w.in[2]) % w.in[1],
+                                   d = where / (w.in[2] * w.in[1]);
                 indices[index] = base + (x * w.in[1] + h) * w.in[0] + d;
             } else {
                 indices[index] = base + where;
@@ -114,20 +115,22 @@ Result<Kernel> makeAveragePool(const Node& node, std::int64_t) {
     const auto attributes = windowAttributes(node);
     if (!attributes) return fail(attributes.error());
     const bool countsPadding = node.intAttribute("count_include_pad", 0) != 0;
-    return makeChecked(1, [attributes = *attributes, countsPadding](const Inputs& inputs, KernelOutputs& outputs) -> Status {
-        const TensorView& x = inputs[0];
-        const auto window = poolWindow(attributes, isGlobal, x);
-        if (!window) return fail(window.error());
-        return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
-            auto out = makeOutputAs<T>(outputs, 0, poolShape(*window, isGlobal, x));
-            if (!out) return fail(std::move(out.error()));
-            if (*out == nullptr) return {};
-            for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane) {
-                averagePlane(*window, countsPadding, x.as<T>() + plane * window->inCount(), *out + plane * window->outCount());
-            }
-            return {};
+    return makeChecked(
+        1, [attributes = *attributes, countsPadding](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+            const TensorView& x = inputs[0];
+            const auto window = poolWindow(attributes, isGlobal, x);
+            if (!window) return fail(window.error());
+            return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
+                auto out = makeOutputAs<T>(outputs, 0, poolShape(*window, isGlobal, x));
+                if (!out) return fail(std::move(out.error()));
+                if (*out == nullptr) return {};
+                for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane) {
+                    averagePlane(*window, countsPadding, x.as<T>() + plane * window->inCount(),
+                                 *out + plane * window->outCount());
+                }
+                return {};
+            });
         });
-    });
 }
 
 template <bool isGlobal>
@@ -150,8 +153,8 @@ Result<Kernel> makeMaxPool(const Node& node, std::int64_t) {
             for (std::int64_t plane = 0; plane < x.shape[0] * x.shape[1]; ++plane) {
                 const std::int64_t base = plane * window->inCount();
                 const std::int64_t target = plane * window->outCount();
-                maxPlane(*window, x.as<T>() + base, *out + target, *indices == nullptr ? nullptr : *indices + target, base,
-                         isColumnMajor);
+                maxPlane(*window, x.as<T>() + base, *out + target, *indices == nullptr ? nullptr : *indices + target,
+                         base, isColumnMajor);
             }
             return {};
         });
@@ -197,7 +200,8 @@ Result<Kernel> makeMaxUnpool(const Node& node, std::int64_t) {
         }
         bool fits = wanted.size() == shape.size() && inputs[1].dtype == DType::Int64 && inputs[1].count() == x.count();
         for (std::size_t axis = 0; fits && axis < shape.size(); ++axis) fits = wanted[axis] >= shape[axis];
-        if (!fits) return invalid("The indices or the output shape of MaxUnpool do not fit its input {}.", show(x.shape));
+        if (!fits)
+            return invalid("The indices or the output shape of MaxUnpool do not fit its input {}.", show(x.shape));
         const Shape strides = stridesOf(shape);
         const Shape wantedStrides = stridesOf(wanted);
         const std::int64_t limit = product(shape);
@@ -222,14 +226,19 @@ Result<Kernel> makeMaxUnpool(const Node& node, std::int64_t) {
 }
 
 constexpr KernelEntry kTable[] = {
-    {"AveragePool", halfToo<&makeAveragePool<false>>}, {"GlobalAveragePool", halfToo<&makeAveragePool<true>>},
-    {"MaxPool", halfToo<&makeMaxPool<false>>},         {"GlobalMaxPool", halfToo<&makeMaxPool<true>>},
-    {"LpPool", halfToo<&makeLpPool<false>>},           {"GlobalLpPool", halfToo<&makeLpPool<true>>},
+    {"AveragePool", halfToo<&makeAveragePool<false>>},
+    {"GlobalAveragePool", halfToo<&makeAveragePool<true>>},
+    {"MaxPool", halfToo<&makeMaxPool<false>>},
+    {"GlobalMaxPool", halfToo<&makeMaxPool<true>>},
+    {"LpPool", halfToo<&makeLpPool<false>>},
+    {"GlobalLpPool", halfToo<&makeLpPool<true>>},
     {"MaxUnpool", makeMaxUnpool},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> poolKernels() { return kTable; }
+std::span<const KernelEntry> poolKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -35,8 +35,8 @@ Result<LoopNest<3>> broadcastNest(const TensorView& a, const TensorView& b, Shap
     auto broadcast = broadcastShapes(a.shape, b.shape);
     if (!broadcast) return fail(std::move(broadcast.error()));
     shape = std::move(*broadcast);
-    return collapsed(LoopNest<3>{
-        shape, {stridesOf(shape), broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)}});
+    return collapsed(
+        LoopNest<3>{shape, {stridesOf(shape), broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)}});
 }
 
 template <typename A, typename B, typename R, typename Op>
@@ -174,7 +174,8 @@ Result<Kernel> makePow(const Node&, std::int64_t) {
         const TensorView b{DType::Double, inputs[1].shape, reinterpret_cast<const std::byte*>(exponents->data())};
         return dispatch(NumberTypes{}, inputs[0].dtype, [&]<typename T>() -> Status {
             if (exponents->size() == 1 && exponents->front() == 2.0) {
-                return broadcastInto<T, double, T>(inputs[0], b, outputs, [](T x, double) { return wrapMultiply(x, x); });
+                return broadcastInto<T, double, T>(inputs[0], b, outputs,
+                                                   [](T x, double) { return wrapMultiply(x, x); });
             }
             return broadcastInto<T, double, T>(inputs[0], b, outputs, PowOp{});
         });
@@ -185,9 +186,8 @@ Result<Kernel> makePRelu(const Node&, std::int64_t) {
     return makeChecked(2, [](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         if (auto status = requireSameType(inputs[0], inputs[1]); !status) return status;
         return dispatch(SignedTypes{}, inputs[0].dtype, [&]<typename T>() -> Status {
-            return broadcastInto<T, T, T>(inputs[0], inputs[1], outputs, [](T x, T slope) {
-                return x < T{0} ? wrapMultiply(x, slope) : x;
-            });
+            return broadcastInto<T, T, T>(inputs[0], inputs[1], outputs,
+                                          [](T x, T slope) { return x < T{0} ? wrapMultiply(x, slope) : x; });
         });
     });
 }
@@ -261,6 +261,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> binaryKernels() { return kTable; }
+std::span<const KernelEntry> binaryKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -28,7 +28,9 @@ Status castTo(const TensorView& x, DType to, std::byte* out) {
     });
 }
 
-bool isHalf(DType type) { return type == DType::Float16 || type == DType::Bfloat16; }
+bool isHalf(DType type) {
+    return type == DType::Float16 || type == DType::Bfloat16;
+}
 
 Status cast(const TensorView& x, DType to, KernelOutputs& outputs) {
     const Shape shape = shapeOf(x);
@@ -40,18 +42,16 @@ Status cast(const TensorView& x, DType to, KernelOutputs& outputs) {
     std::vector<float> widened;
     if (isHalf(x.dtype)) {
         widened.resize(static_cast<std::size_t>(x.count()));
-        std::transform(x.as<std::uint16_t>(), x.as<std::uint16_t>() + widened.size(), widened.begin(),
-                       [&](std::uint16_t bits) {
-                           return x.dtype == DType::Float16 ? halfToFloat(bits) : bfloat16ToFloat(bits);
-                       });
+        std::transform(
+            x.as<std::uint16_t>(), x.as<std::uint16_t>() + widened.size(), widened.begin(),
+            [&](std::uint16_t bits) { return x.dtype == DType::Float16 ? halfToFloat(bits) : bfloat16ToFloat(bits); });
         source = {DType::Float, x.shape, reinterpret_cast<const std::byte*>(widened.data())};
     }
     if (!isHalf(to)) return castTo(source, to, *memory);
     std::vector<float> values(static_cast<std::size_t>(x.count()));
     if (auto status = castTo(source, DType::Float, reinterpret_cast<std::byte*>(values.data())); !status) return status;
-    std::transform(values.begin(), values.end(), reinterpret_cast<std::uint16_t*>(*memory), [to](float value) {
-        return to == DType::Float16 ? floatToHalf(value) : floatToBfloat16(value);
-    });
+    std::transform(values.begin(), values.end(), reinterpret_cast<std::uint16_t*>(*memory),
+                   [to](float value) { return to == DType::Float16 ? floatToHalf(value) : floatToBfloat16(value); });
     return {};
 }
 
@@ -63,15 +63,16 @@ Result<Kernel> makeCast(const Node& node, std::int64_t) {
 }
 
 Result<Kernel> makeCastLike(const Node&, std::int64_t) {
-    return makeChecked(2, [](const Inputs& inputs, KernelOutputs& outputs) {
-        return cast(inputs[0], inputs[1].dtype, outputs);
-    });
+    return makeChecked(
+        2, [](const Inputs& inputs, KernelOutputs& outputs) { return cast(inputs[0], inputs[1].dtype, outputs); });
 }
 
 constexpr KernelEntry kTable[] = {{"Cast", makeCast}, {"CastLike", makeCastLike}};
 
 }  // namespace
 
-std::span<const KernelEntry> castKernels() { return kTable; }
+std::span<const KernelEntry> castKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -31,8 +31,8 @@ Result<Grid> gridOf(const TensorView& x, const TensorView& scale, std::int64_t a
     if (blockSize == 0) {
         grid.blocks = grid.split.extent;
         if (scale.shape.size() != 1 || scale.count() != grid.blocks) {
-            return invalid("A tensor of shape {} needs {} scales along axis {}, not {}.", show(x.shape), grid.blocks, axis,
-                           show(scale.shape));
+            return invalid("A tensor of shape {} needs {} scales along axis {}, not {}.", show(x.shape), grid.blocks,
+                           axis, show(scale.shape));
         }
         return grid;
     }
@@ -40,7 +40,8 @@ Result<Grid> gridOf(const TensorView& x, const TensorView& scale, std::int64_t a
     auto& extent = expected[static_cast<std::size_t>(*normal)];
     extent = (extent + blockSize - 1) / blockSize;
     if (expected != shapeOf(scale)) {
-        return invalid("Blocks of {} need scales of shape {}, not {}.", blockSize, toString(expected), show(scale.shape));
+        return invalid("Blocks of {} need scales of shape {}, not {}.", blockSize, toString(expected),
+                       show(scale.shape));
     }
     grid.blocks = extent;
     grid.blockSize = blockSize;
@@ -176,6 +177,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> quantizeKernels() { return kTable; }
+std::span<const KernelEntry> quantizeKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -43,12 +43,12 @@ struct SignOp {
     }
 };
 
-#define EQUANT_FLOAT_OP(Name, expression)     \
-    struct Name {                             \
-        template <typename T>                 \
-        T operator()(T x) const {             \
+#define EQUANT_FLOAT_OP(Name, expression)      \
+    struct Name {                              \
+        template <typename T>                  \
+        T operator()(T x) const {              \
             return static_cast<T>(expression); \
-        }                                     \
+        }                                      \
     };
 EQUANT_FLOAT_OP(FloorOp, std::floor(x))
 EQUANT_FLOAT_OP(CeilOp, std::ceil(x))
@@ -74,7 +74,7 @@ EQUANT_FLOAT_OP(SigmoidOp, fastSigmoid(x))
 EQUANT_FLOAT_OP(ReluOp, x < T{0} ? T{0} : x)
 EQUANT_FLOAT_OP(SoftplusOp, std::log1p(fastExp(-std::fabs(x))) + (x > T{0} ? x : T{0}))
 EQUANT_FLOAT_OP(SoftsignOp, x / (T{1} + std::fabs(x)))
-EQUANT_FLOAT_OP(MishOp, x * std::tanh(SoftplusOp{}(x)))
+EQUANT_FLOAT_OP(MishOp, x* std::tanh(SoftplusOp{}(x)))
 #undef EQUANT_FLOAT_OP
 
 struct LeakyReluOp {
@@ -323,6 +323,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> unaryKernels() { return kTable; }
+std::span<const KernelEntry> unaryKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

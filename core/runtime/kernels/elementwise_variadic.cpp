@@ -28,7 +28,8 @@ Result<Shape> commonShape(const Inputs& inputs) {
     Shape shape = shapeOf(inputs[0]);
     for (std::size_t i = 1; i < inputs.size(); ++i) {
         if (inputs[i].dtype != inputs[0].dtype) {
-            return invalid("Input {} has type {} where {} is expected.", i, name(inputs[i].dtype), name(inputs[0].dtype));
+            return invalid("Input {} has type {} where {} is expected.", i, name(inputs[i].dtype),
+                           name(inputs[0].dtype));
         }
         auto wider = broadcastShapes(shape, inputs[i].shape);
         if (!wider) return fail(std::move(wider.error()));
@@ -91,9 +92,10 @@ Result<Kernel> makeWhere(const Node&, std::int64_t) {
             if (!memory) return fail(std::move(memory.error()));
             auto* out = reinterpret_cast<T*>(*memory);
             if (out == nullptr) return {};
-            const auto nest = collapsed(LoopNest<4>{*shape,
-                                                    {stridesOf(*shape), broadcastStrides(condition.shape, *shape),
-                                                     broadcastStrides(x.shape, *shape), broadcastStrides(y.shape, *shape)}});
+            const auto nest =
+                collapsed(LoopNest<4>{*shape,
+                                      {stridesOf(*shape), broadcastStrides(condition.shape, *shape),
+                                       broadcastStrides(x.shape, *shape), broadcastStrides(y.shape, *shape)}});
             const std::int64_t steps[] = {nest.strides[1].back(), nest.strides[2].back(), nest.strides[3].back()};
             forEachRow(nest, [&](const std::array<std::int64_t, 4>& at) {
                 const bool* choose = condition.as<bool>() + at[1];
@@ -118,6 +120,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> variadicKernels() { return kTable; }
+std::span<const KernelEntry> variadicKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -34,10 +34,10 @@ Result<MatMulPlan> planMatMul(Dims a, Dims b) {
         for (auto& stride : strides) stride *= by;
         return strides;
     };
-    plan.batch = collapsed(LoopNest<3>{*batch,
-                                       {scaled(stridesOf(*batch), plan.m * plan.n),
-                                        scaled(broadcastStrides(batchA, *batch), plan.m * plan.k),
-                                        scaled(broadcastStrides(batchB, *batch), plan.k * plan.n)}});
+    plan.batch = collapsed(LoopNest<3>{
+        *batch,
+        {scaled(stridesOf(*batch), plan.m * plan.n), scaled(broadcastStrides(batchA, *batch), plan.m * plan.k),
+         scaled(broadcastStrides(batchB, *batch), plan.k * plan.n)}});
     return plan;
 }
 
@@ -75,11 +75,13 @@ Result<Kernel> makeMatMul(const Node&, std::int64_t) {
 
 /// The matrix as it enters the product: itself, or a transposed copy in `scratch`.
 template <typename T>
-const T* oriented(const T* matrix, std::int64_t rows, std::int64_t columns, bool isTransposed, std::vector<T>& scratch) {
+const T* oriented(const T* matrix, std::int64_t rows, std::int64_t columns, bool isTransposed,
+                  std::vector<T>& scratch) {
     if (!isTransposed) return matrix;
     scratch.resize(static_cast<std::size_t>(rows * columns));
     for (std::int64_t r = 0; r < rows; ++r) {
-        for (std::int64_t c = 0; c < columns; ++c) scratch[static_cast<std::size_t>(r * columns + c)] = matrix[c * rows + r];
+        for (std::int64_t c = 0; c < columns; ++c)
+            scratch[static_cast<std::size_t>(r * columns + c)] = matrix[c * rows + r];
     }
     return scratch.data();
 }
@@ -108,8 +110,8 @@ Result<Kernel> makeGemm(const Node& node, std::int64_t) {
             if (*out == nullptr) return {};
             std::vector<T> scratchA, scratchB;
             std::fill_n(*out, m * n, T{0});
-            multiplyAdd(oriented(a.as<T>(), m, k, transA, scratchA), oriented(b.as<T>(), k, n, transB, scratchB), m, k, n,
-                        *out);
+            multiplyAdd(oriented(a.as<T>(), m, k, transA, scratchA), oriented(b.as<T>(), k, n, transB, scratchB), m, k,
+                        n, *out);
             if (alpha != 1.0F) {
                 for (std::int64_t i = 0; i < m * n; ++i) (*out)[i] = static_cast<T>(static_cast<T>(alpha) * (*out)[i]);
             }
@@ -127,7 +129,8 @@ Result<Kernel> makeGemm(const Node& node, std::int64_t) {
 
 enum class Side { Left, Right };
 
-/// Values minus their zero points: one for the tensor, one per row (left) or per column (right), or per matrix of those.
+/// Values minus their zero points: one for the tensor, one per row (left) or per column (right), or per matrix of
+/// those.
 Result<std::vector<std::int32_t>> centred(const TensorView& view, const TensorView& zero, Side side) {
     if (view.dtype != DType::Uint8 && view.dtype != DType::Int8) {
         return unsupported("Integer products need 8-bit inputs, not {}.", name(view.dtype));
@@ -262,15 +265,14 @@ Result<Kernel> makeDet(const Node&, std::int64_t) {
 }
 
 constexpr KernelEntry kTable[] = {
-    {"MatMul", halfToo<&makeMatMul>},
-    {"Gemm", halfToo<&makeGemm>},
-    {"MatMulInteger", makeMatMulInteger},
-    {"QLinearMatMul", makeQLinearMatMul},
-    {"Det", halfToo<&makeDet>},
+    {"MatMul", halfToo<&makeMatMul>},     {"Gemm", halfToo<&makeGemm>}, {"MatMulInteger", makeMatMulInteger},
+    {"QLinearMatMul", makeQLinearMatMul}, {"Det", halfToo<&makeDet>},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> productKernels() { return kTable; }
+std::span<const KernelEntry> productKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

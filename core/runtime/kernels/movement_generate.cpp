@@ -106,6 +106,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> generatorKernels() { return kTable; }
+std::span<const KernelEntry> generatorKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -8,7 +8,8 @@ namespace {
 enum class PadMode { Constant, Reflect, Edge, Wrap };
 
 /// Input index for each output index, -1 for the constant.
-Result<std::vector<std::int64_t>> sourceIndices(PadMode mode, std::int64_t extent, std::int64_t before, std::int64_t after) {
+Result<std::vector<std::int64_t>> sourceIndices(PadMode mode, std::int64_t extent, std::int64_t before,
+                                                std::int64_t after) {
     std::int64_t total = 0;
     if (__builtin_add_overflow(before, after, &total) || __builtin_add_overflow(total, extent, &total) || total < 0 ||
         total > (std::int64_t{1} << 40)) {
@@ -108,44 +109,49 @@ Result<Kernel> makePad(const Node& node, std::int64_t opset) {
     const bool hasAttributes = opset < 11;
     const auto attribute = node.intsAttribute("pads");
     const float value = node.floatAttribute("value", 0);
-    return makeChecked(hasAttributes ? 1 : 2, [=, mode = *mode](const Inputs& inputs, KernelOutputs& outputs) -> Status {
-        const TensorView& x = inputs[0];
-        const auto pads = hasAttributes ? Result<std::vector<std::int64_t>>(attribute) : readIntegers(inputs[1]);
-        if (!pads) return fail(pads.error());
-        const auto amounts = padAmounts(inputs, *pads);
-        if (!amounts) return fail(amounts.error());
-        std::vector<std::vector<std::int64_t>> sources;
-        Shape shape;
-        for (std::size_t axis = 0; axis < x.shape.size(); ++axis) {
-            auto source = sourceIndices(mode, x.shape[axis], (*amounts)[axis].first, (*amounts)[axis].second);
-            if (!source) return fail(std::move(source.error()));
-            shape.push_back(static_cast<std::int64_t>(source->size()));
-            sources.push_back(std::move(*source));
-        }
-        if (sources.empty()) return copyAs(x, {}, outputs);
-        const bool hasValue = inputs.has(2) && inputs[2].count() == 1;
-        if (hasValue && inputs[2].dtype != x.dtype) return invalid("The value of Pad must be of type {}.", name(x.dtype));
-        return dispatchBySize(x.dtype, [&]<typename T>() -> Status {
-            auto memory = makeOutput(outputs, 0, x.dtype, shape);
-            if (!memory) return fail(std::move(memory.error()));
-            if (*memory == nullptr) return {};
-            T fill{0};
-            if (hasValue) std::memcpy(&fill, inputs[2].data, sizeof(T));
-            if (hasAttributes && x.dtype == DType::Float) std::memcpy(&fill, &value, std::min(sizeof(T), sizeof(value)));
-            if (hasAttributes && x.dtype == DType::Double) {
-                const double wide = value;
-                std::memcpy(&fill, &wide, std::min(sizeof(T), sizeof(wide)));
+    return makeChecked(
+        hasAttributes ? 1 : 2, [=, mode = *mode](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+            const TensorView& x = inputs[0];
+            const auto pads = hasAttributes ? Result<std::vector<std::int64_t>>(attribute) : readIntegers(inputs[1]);
+            if (!pads) return fail(pads.error());
+            const auto amounts = padAmounts(inputs, *pads);
+            if (!amounts) return fail(amounts.error());
+            std::vector<std::vector<std::int64_t>> sources;
+            Shape shape;
+            for (std::size_t axis = 0; axis < x.shape.size(); ++axis) {
+                auto source = sourceIndices(mode, x.shape[axis], (*amounts)[axis].first, (*amounts)[axis].second);
+                if (!source) return fail(std::move(source.error()));
+                shape.push_back(static_cast<std::int64_t>(source->size()));
+                sources.push_back(std::move(*source));
             }
-            padInto(x, sources, fill, reinterpret_cast<T*>(*memory));
-            return {};
+            if (sources.empty()) return copyAs(x, {}, outputs);
+            const bool hasValue = inputs.has(2) && inputs[2].count() == 1;
+            if (hasValue && inputs[2].dtype != x.dtype)
+                return invalid("The value of Pad must be of type {}.", name(x.dtype));
+            return dispatchBySize(x.dtype, [&]<typename T>() -> Status {
+                auto memory = makeOutput(outputs, 0, x.dtype, shape);
+                if (!memory) return fail(std::move(memory.error()));
+                if (*memory == nullptr) return {};
+                T fill{0};
+                if (hasValue) std::memcpy(&fill, inputs[2].data, sizeof(T));
+                if (hasAttributes && x.dtype == DType::Float)
+                    std::memcpy(&fill, &value, std::min(sizeof(T), sizeof(value)));
+                if (hasAttributes && x.dtype == DType::Double) {
+                    const double wide = value;
+                    std::memcpy(&fill, &wide, std::min(sizeof(T), sizeof(wide)));
+                }
+                padInto(x, sources, fill, reinterpret_cast<T*>(*memory));
+                return {};
+            });
         });
-    });
 }
 
 constexpr KernelEntry kTable[] = {{"Pad", makePad}};
 
 }  // namespace
 
-std::span<const KernelEntry> padKernels() { return kTable; }
+std::span<const KernelEntry> padKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

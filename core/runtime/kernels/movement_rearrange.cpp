@@ -40,7 +40,8 @@ Status slice(const TensorView& x, const SliceArguments& arguments, KernelOutputs
         axes.resize(count);
         std::iota(axes.begin(), axes.end(), 0);
     }
-    const std::vector<std::int64_t> steps = arguments.steps.empty() ? std::vector<std::int64_t>(count, 1) : arguments.steps;
+    const std::vector<std::int64_t> steps =
+        arguments.steps.empty() ? std::vector<std::int64_t>(count, 1) : arguments.steps;
     if (arguments.ends.size() != count || axes.size() != count || steps.size() != count) {
         return invalid("Slice has {} starts, {} ends, {} axes and {} steps.", count, arguments.ends.size(), axes.size(),
                        steps.size());
@@ -57,8 +58,10 @@ Status slice(const TensorView& x, const SliceArguments& arguments, KernelOutputs
         const std::int64_t step = std::clamp(steps[i], -extent - 1, extent + 1);
         if (step == 0) return invalid("Slice has a step of 0.");
         const auto bounded = [&](std::int64_t position) {
-            if (position < 0) position = position < -extent ? -1 : position + extent;
-            else position = std::min(position, extent);
+            if (position < 0)
+                position = position < -extent ? -1 : position + extent;
+            else
+                position = std::min(position, extent);
             return step > 0 ? std::max(position, std::int64_t{0}) : std::min(position, extent - 1);
         };
         const std::int64_t start = std::max(bounded(arguments.starts[i]), std::int64_t{step > 0 ? 0 : -1});
@@ -70,7 +73,8 @@ Status slice(const TensorView& x, const SliceArguments& arguments, KernelOutputs
         shape[axis] = length;
     }
     if (product(shape) == 0) offset = 0;
-    const std::byte* data = x.data == nullptr ? nullptr : x.data + offset * static_cast<std::int64_t>(bytesPerElement(x.dtype));
+    const std::byte* data =
+        x.data == nullptr ? nullptr : x.data + offset * static_cast<std::int64_t>(bytesPerElement(x.dtype));
     return gatherStrided(x.dtype, shape, strides, data, outputs);
 }
 
@@ -137,7 +141,8 @@ Result<Kernel> makeConcat(const Node& node, std::int64_t) {
 /// Sizes of the parts: as given, or equal with a smaller last one (opset 18) where `parts` does not divide.
 Result<std::vector<std::int64_t>> splitSizes(std::vector<std::int64_t> given, std::int64_t extent, std::int64_t parts) {
     if (!given.empty()) {
-        const bool isNegative = std::any_of(given.begin(), given.end(), [](auto size) { return size < 0 || size > (1LL << 40); });
+        const bool isNegative =
+            std::any_of(given.begin(), given.end(), [](auto size) { return size < 0 || size > (1LL << 40); });
         if (isNegative || std::accumulate(given.begin(), given.end(), std::int64_t{0}) != extent) {
             return invalid("Split into [{}] does not add up to {}.", fmt::join(given, ", "), extent);
         }
@@ -164,7 +169,8 @@ Result<Kernel> makeSplit(const Node& node, std::int64_t) {
         if (!given) return fail(std::move(given.error()));
         const auto sizes = splitSizes(std::move(*given), x.shape[static_cast<std::size_t>(*normal)], parts);
         if (!sizes) return fail(sizes.error());
-        if (sizes->size() != outputCount) return invalid("Split has {} parts and {} outputs.", sizes->size(), outputCount);
+        if (sizes->size() != outputCount)
+            return invalid("Split has {} parts and {} outputs.", sizes->size(), outputCount);
         const Shape strides = stridesOf(x.shape);
         Shape shape = shapeOf(x);
         const std::byte* data = x.data;
@@ -186,7 +192,8 @@ Result<Kernel> makeExpand(const Node&, std::int64_t) {
         if (!wanted) return fail(wanted.error());
         const auto shape = broadcastShapes(inputs[0].shape, *wanted);
         if (!shape) return fail(shape.error());
-        return gatherStrided(inputs[0].dtype, *shape, broadcastStrides(inputs[0].shape, *shape), inputs[0].data, outputs);
+        return gatherStrided(inputs[0].dtype, *shape, broadcastStrides(inputs[0].shape, *shape), inputs[0].data,
+                             outputs);
     });
 }
 
@@ -255,14 +262,19 @@ Result<Kernel> makeBlocks(const Node& node, bool isToSpace) {
         return copyStrided(x.dtype, {dims, {stridesOf(dims), inStrides}}, x.data, *memory);
     });
 }
-Result<Kernel> makeDepthToSpace(const Node& node, std::int64_t) { return makeBlocks(node, true); }
-Result<Kernel> makeSpaceToDepth(const Node& node, std::int64_t) { return makeBlocks(node, false); }
+Result<Kernel> makeDepthToSpace(const Node& node, std::int64_t) {
+    return makeBlocks(node, true);
+}
+Result<Kernel> makeSpaceToDepth(const Node& node, std::int64_t) {
+    return makeBlocks(node, false);
+}
 
 Result<Kernel> makeReverseSequence(const Node& node, std::int64_t) {
     const std::int64_t batchAxis = node.intAttribute("batch_axis", 1);
     const std::int64_t timeAxis = node.intAttribute("time_axis", 0);
     if (batchAxis + timeAxis != 1 || batchAxis * timeAxis != 0) {
-        return unsupported("ReverseSequence with batch axis {} and time axis {} is not supported.", batchAxis, timeAxis);
+        return unsupported("ReverseSequence with batch axis {} and time axis {} is not supported.", batchAxis,
+                           timeAxis);
     }
     return makeChecked(2, [=](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         const TensorView& x = inputs[0];
@@ -319,15 +331,22 @@ Result<Kernel> makeTrilu(const Node& node, std::int64_t) {
 }
 
 constexpr KernelEntry kTable[] = {
-    {"Transpose", makeTranspose},       {"Slice", makeSlice},
-    {"Concat", makeConcat},             {"Split", makeSplit},
-    {"Expand", makeExpand},             {"Tile", makeTile},
-    {"DepthToSpace", makeDepthToSpace}, {"SpaceToDepth", makeSpaceToDepth},
-    {"Trilu", makeTrilu},               {"ReverseSequence", makeReverseSequence},
+    {"Transpose", makeTranspose},
+    {"Slice", makeSlice},
+    {"Concat", makeConcat},
+    {"Split", makeSplit},
+    {"Expand", makeExpand},
+    {"Tile", makeTile},
+    {"DepthToSpace", makeDepthToSpace},
+    {"SpaceToDepth", makeSpaceToDepth},
+    {"Trilu", makeTrilu},
+    {"ReverseSequence", makeReverseSequence},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> rearrangeKernels() { return kTable; }
+std::span<const KernelEntry> rearrangeKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -15,7 +15,8 @@ Result<Kernel> makeReshape(const Node& node, std::int64_t) {
         std::int64_t open = -1;
         std::int64_t known = 1;
         const auto refuse = [&] {
-            return invalid("A tensor of shape {} cannot be reshaped to [{}].", show(inputs[0].shape), fmt::join(*wanted, ", "));
+            return invalid("A tensor of shape {} cannot be reshaped to [{}].", show(inputs[0].shape),
+                           fmt::join(*wanted, ", "));
         };
         for (std::size_t axis = 0; axis < shape.size(); ++axis) {
             if (shape[axis] == 0 && !allowsZero) {
@@ -85,9 +86,8 @@ Result<Kernel> makeUnsqueeze(const Node& node, std::int64_t) {
 }
 
 Result<Kernel> makeIdentity(const Node&, std::int64_t) {
-    return makeChecked(1, [](const Inputs& inputs, KernelOutputs& outputs) {
-        return copyAs(inputs[0], shapeOf(inputs[0]), outputs);
-    });
+    return makeChecked(
+        1, [](const Inputs& inputs, KernelOutputs& outputs) { return copyAs(inputs[0], shapeOf(inputs[0]), outputs); });
 }
 
 /// Inference only: the data pass unchanged and the mask is all true.
@@ -97,8 +97,10 @@ Result<Kernel> makeDropout(const Node& node, std::int64_t opset) {
     return makeChecked(1, [=](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         const TensorView& x = inputs[0];
         if (inputs.has(2) && inputs[2].count() > 0 && *inputs[2].as<bool>()) {
-            const auto ratio = inputs.has(1) ? readNumbers(inputs[1]) : Result<std::vector<double>>(std::vector<double>{0.5});
-            if (!ratio || ratio->empty() || ratio->front() != 0) return unsupported("Dropout in training mode is random.");
+            const auto ratio =
+                inputs.has(1) ? readNumbers(inputs[1]) : Result<std::vector<double>>(std::vector<double>{0.5});
+            if (!ratio || ratio->empty() || ratio->front() != 0)
+                return unsupported("Dropout in training mode is random.");
         }
         if (auto status = copyAs(x, shapeOf(x), outputs); !status || !hasMask) return status;
         if (isMaskBool) {
@@ -138,12 +140,14 @@ Result<Kernel> makeSize(const Node&, std::int64_t) {
 }
 
 constexpr KernelEntry kTable[] = {
-    {"Reshape", makeReshape},     {"Flatten", makeFlatten},   {"Squeeze", makeSqueeze}, {"Unsqueeze", makeUnsqueeze},
-    {"Identity", makeIdentity},   {"Dropout", makeDropout},   {"Shape", makeShape},     {"Size", makeSize},
+    {"Reshape", makeReshape},   {"Flatten", makeFlatten}, {"Squeeze", makeSqueeze}, {"Unsqueeze", makeUnsqueeze},
+    {"Identity", makeIdentity}, {"Dropout", makeDropout}, {"Shape", makeShape},     {"Size", makeSize},
 };
 
 }  // namespace
 
-std::span<const KernelEntry> shapeKernels() { return kTable; }
+std::span<const KernelEntry> shapeKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

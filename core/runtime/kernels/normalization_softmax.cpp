@@ -41,8 +41,8 @@ void softmaxRow(const T* x, std::int64_t n, bool isLog, T* out) {
     const T shift = rowMaximum(x, n);
     const double sum = rowExponentials(x, n, shift, out);
     if (isLog) {
-        const T subtract = static_cast<T>(static_cast<double>(shift) + std::log(sum));
-        for (std::int64_t i = 0; i < n; ++i) out[i] = x[i] - subtract;
+        const T logarithm = static_cast<T>(std::log(sum));  // not added to shift: large inputs would swallow it
+        for (std::int64_t i = 0; i < n; ++i) out[i] = (x[i] - shift) - logarithm;
     } else {
         const T factor = static_cast<T>(1 / sum);
         for (std::int64_t i = 0; i < n; ++i) out[i] *= factor;
@@ -57,7 +57,8 @@ void softmaxColumns(const T* x, std::int64_t extent, std::int64_t inner, bool is
     T* sums = highest + inner;
     std::copy_n(x, inner, highest);
     for (std::int64_t k = 1; k < extent; ++k) {
-        for (std::int64_t i = 0; i < inner; ++i) highest[i] = x[k * inner + i] > highest[i] ? x[k * inner + i] : highest[i];
+        for (std::int64_t i = 0; i < inner; ++i)
+            highest[i] = x[k * inner + i] > highest[i] ? x[k * inner + i] : highest[i];
     }
     for (std::int64_t k = 0; k < extent; ++k) {
         for (std::int64_t i = 0; i < inner; ++i) {
@@ -66,11 +67,11 @@ void softmaxColumns(const T* x, std::int64_t extent, std::int64_t inner, bool is
         }
     }
     if (isLog) {
-        for (std::int64_t i = 0; i < inner; ++i) sums[i] = highest[i] + std::log(sums[i]);
+        for (std::int64_t i = 0; i < inner; ++i) sums[i] = std::log(sums[i]);
     }
     for (std::int64_t k = 0; k < extent; ++k) {
         for (std::int64_t i = 0; i < inner; ++i) {
-            out[k * inner + i] = isLog ? x[k * inner + i] - sums[i] : out[k * inner + i] / sums[i];
+            out[k * inner + i] = isLog ? (x[k * inner + i] - highest[i]) - sums[i] : out[k * inner + i] / sums[i];
         }
     }
 }
@@ -132,6 +133,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> softmaxKernels() { return kTable; }
+std::span<const KernelEntry> softmaxKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -24,7 +24,8 @@ Moments momentsOf(const T* x, std::int64_t n) {
         return std::accumulate(lanes.begin(), lanes.end(), 0.0);
     };
     const double mean = sum([](T v) { return static_cast<double>(v); }) / static_cast<double>(n);
-    const double squares = sum([mean](T v) { return (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean); });
+    const double squares =
+        sum([mean](T v) { return (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean); });
     return {mean, squares / static_cast<double>(n)};
 }
 
@@ -74,7 +75,8 @@ Result<Kernel> makeInstanceNormalization(const Node& node, std::int64_t) {
     const auto epsilon = static_cast<double>(node.floatAttribute("epsilon", 1e-5F));
     return makeChecked(3, [epsilon](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         const TensorView& x = inputs[0];
-        if (x.shape.size() < 2) return invalid("InstanceNormalization needs an input [N, C, ...], not {}.", show(x.shape));
+        if (x.shape.size() < 2)
+            return invalid("InstanceNormalization needs an input [N, C, ...], not {}.", show(x.shape));
         const AxisSplit split = splitAt(x.shape, 1);
         if (auto status = requireChannels(inputs, 1, 2, split.extent); !status) return status;
         return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
@@ -87,7 +89,8 @@ Result<Kernel> makeInstanceNormalization(const Node& node, std::int64_t) {
                 const Moments moments = momentsOf(in, split.inner);
                 const double scale = static_cast<double>(inputs[1].as<T>()[c]) / std::sqrt(moments.variance + epsilon);
                 const double shift = static_cast<double>(inputs[2].as<T>()[c]) - moments.mean * scale;
-                scaleAndShift(in, split.inner, static_cast<T>(scale), static_cast<T>(shift), *out + plane * split.inner);
+                scaleAndShift(in, split.inner, static_cast<T>(scale), static_cast<T>(shift),
+                              *out + plane * split.inner);
             }
             return {};
         });
@@ -117,7 +120,8 @@ Result<Kernel> makeGroupNormalization(const Node& node, std::int64_t) {
                 for (std::int64_t i = 0; i < perGroup; ++i) {
                     const std::int64_t group = block % groups;
                     const std::int64_t p = isPerGroup ? group : group * perGroup + i;
-                    const double scale = static_cast<double>(inputs[1].as<T>()[p]) / std::sqrt(moments.variance + epsilon);
+                    const double scale =
+                        static_cast<double>(inputs[1].as<T>()[p]) / std::sqrt(moments.variance + epsilon);
                     const double shift = static_cast<double>(inputs[2].as<T>()[p]) - moments.mean * scale;
                     const std::int64_t at = base + i * split.inner;
                     scaleAndShift(x.as<T>() + at, split.inner, static_cast<T>(scale), static_cast<T>(shift), *out + at);
@@ -184,7 +188,8 @@ Result<Kernel> makeLayerNormalization(const Node& node, std::int64_t) {
                 const T mean = static_cast<T>(moments.mean);
                 const T factor = static_cast<T>(1 / std::sqrt(moments.variance + epsilon));
                 if (*out != nullptr) {
-                    layerRow(in, n, mean, factor, scale->data(), inputs.has(2) ? bias->data() : nullptr, *out + row * n);
+                    layerRow(in, n, mean, factor, scale->data(), inputs.has(2) ? bias->data() : nullptr,
+                             *out + row * n);
                 }
                 if (*means != nullptr) (*means)[row] = mean;
                 if (*factors != nullptr) (*factors)[row] = factor;
@@ -308,6 +313,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> statisticsKernels() { return kTable; }
+std::span<const KernelEntry> statisticsKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -9,9 +9,8 @@ namespace {
 
 /// What the accumulators of a T are: wide enough for sums.
 template <typename T>
-using Accumulator =
-    std::conditional_t<std::is_floating_point_v<T>, double,
-                       std::conditional_t<std::is_unsigned_v<T>, std::uint64_t, std::int64_t>>;
+using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double,
+                                       std::conditional_t<std::is_unsigned_v<T>, std::uint64_t, std::int64_t>>;
 
 // A reducer: initial value, one step, and how the result follows from the accumulator and the number of elements.
 
@@ -96,7 +95,8 @@ struct MinReducer : SumReducer {
     }
 };
 
-/// What a reduction does to shapes: the result's shape and the strides that lead every input element to its accumulator.
+/// What a reduction does to shapes: the result's shape and the strides that lead every input element to its
+/// accumulator.
 struct Reduction {
     Shape shape;        ///< of the result
     Shape outStrides;   ///< over the input's axes; 0 along reduced ones
@@ -162,54 +162,59 @@ Result<std::vector<std::int64_t>> reducedAxes(const Inputs& inputs, const Reduce
 
 template <typename Reducer>
 Result<Kernel> reduce(const Node& node, std::int64_t) {
-    return makeChecked(1, [attributes = reduceAttributes(node)](const Inputs& inputs, KernelOutputs& outputs) -> Status {
-        const TensorView& x = inputs[0];
-        const auto axes = reducedAxes(inputs, attributes);
-        if (!axes) return fail(axes.error());
-        const Reduction plan = planReduction(x.shape, *axes, attributes.keepsDims);
-        return dispatch(NumberTypes{}, x.dtype, [&]<typename T>() -> Status {
-            using A = Accumulator<T>;
-            auto out = makeOutputAs<T>(outputs, 0, plan.shape);
-            if (!out) return fail(std::move(out.error()));
-            if (*out == nullptr) return {};
-            std::vector<A> accumulators(static_cast<std::size_t>(product(plan.shape)), Reducer::template initial<T>());
-            accumulateAll<T>(x, plan, accumulators, [](A acc, A value) { return Reducer::step(acc, value); });
-            std::transform(accumulators.begin(), accumulators.end(), *out,
-                           [&](A acc) { return static_cast<T>(Reducer::finish(acc, plan.size)); });
-            return {};
+    return makeChecked(
+        1, [attributes = reduceAttributes(node)](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+            const TensorView& x = inputs[0];
+            const auto axes = reducedAxes(inputs, attributes);
+            if (!axes) return fail(axes.error());
+            const Reduction plan = planReduction(x.shape, *axes, attributes.keepsDims);
+            return dispatch(NumberTypes{}, x.dtype, [&]<typename T>() -> Status {
+                using A = Accumulator<T>;
+                auto out = makeOutputAs<T>(outputs, 0, plan.shape);
+                if (!out) return fail(std::move(out.error()));
+                if (*out == nullptr) return {};
+                std::vector<A> accumulators(static_cast<std::size_t>(product(plan.shape)),
+                                            Reducer::template initial<T>());
+                accumulateAll<T>(x, plan, accumulators, [](A acc, A value) { return Reducer::step(acc, value); });
+                std::transform(accumulators.begin(), accumulators.end(), *out,
+                               [&](A acc) { return static_cast<T>(Reducer::finish(acc, plan.size)); });
+                return {};
+            });
         });
-    });
 }
 
 /// log(sum(exp(x))), shifted by the maximum so that nothing overflows.
 Result<Kernel> makeReduceLogSumExp(const Node& node, std::int64_t) {
-    return makeChecked(1, [attributes = reduceAttributes(node)](const Inputs& inputs, KernelOutputs& outputs) -> Status {
-        const TensorView& x = inputs[0];
-        const auto axes = reducedAxes(inputs, attributes);
-        if (!axes) return fail(axes.error());
-        const Reduction plan = planReduction(x.shape, *axes, attributes.keepsDims);
-        return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
-            auto out = makeOutputAs<T>(outputs, 0, plan.shape);
-            if (!out) return fail(std::move(out.error()));
-            if (*out == nullptr) return {};
-            const auto count = static_cast<std::size_t>(product(plan.shape));
-            std::vector<double> highest(count, -std::numeric_limits<double>::infinity());
-            accumulateAll<T>(x, plan, highest, [](double acc, double value) { return MaxReducer::step(acc, value); });
-            std::vector<double> sums(count, 0.0);
-            const Shape xStrides = stridesOf(x.shape);
-            forEachElement(collapsed(LoopNest<2>{shapeOf(x), {plan.outStrides, xStrides}}),
-                           [&](const std::array<std::int64_t, 2>& at) {
-                               const double shift = highest[static_cast<std::size_t>(at[0])];
-                               const double value = static_cast<double>(x.as<T>()[at[1]]);
-                               if (std::isfinite(shift)) sums[static_cast<std::size_t>(at[0])] += std::exp(value - shift);
+    return makeChecked(1,
+                       [attributes = reduceAttributes(node)](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+                           const TensorView& x = inputs[0];
+                           const auto axes = reducedAxes(inputs, attributes);
+                           if (!axes) return fail(axes.error());
+                           const Reduction plan = planReduction(x.shape, *axes, attributes.keepsDims);
+                           return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
+                               auto out = makeOutputAs<T>(outputs, 0, plan.shape);
+                               if (!out) return fail(std::move(out.error()));
+                               if (*out == nullptr) return {};
+                               const auto count = static_cast<std::size_t>(product(plan.shape));
+                               std::vector<double> highest(count, -std::numeric_limits<double>::infinity());
+                               accumulateAll<T>(x, plan, highest,
+                                                [](double acc, double value) { return MaxReducer::step(acc, value); });
+                               std::vector<double> sums(count, 0.0);
+                               const Shape xStrides = stridesOf(x.shape);
+                               forEachElement(collapsed(LoopNest<2>{shapeOf(x), {plan.outStrides, xStrides}}),
+                                              [&](const std::array<std::int64_t, 2>& at) {
+                                                  const double shift = highest[static_cast<std::size_t>(at[0])];
+                                                  const double value = static_cast<double>(x.as<T>()[at[1]]);
+                                                  if (std::isfinite(shift))
+                                                      sums[static_cast<std::size_t>(at[0])] += std::exp(value - shift);
+                                              });
+                               for (std::size_t i = 0; i < count; ++i) {
+                                   const bool isOpen = !std::isfinite(highest[i]);
+                                   (*out)[i] = static_cast<T>(isOpen ? highest[i] : highest[i] + std::log(sums[i]));
+                               }
+                               return {};
                            });
-            for (std::size_t i = 0; i < count; ++i) {
-                const bool isOpen = !std::isfinite(highest[i]);
-                (*out)[i] = static_cast<T>(isOpen ? highest[i] : highest[i] + std::log(sums[i]));
-            }
-            return {};
-        });
-    });
+                       });
 }
 
 template <bool isMax>
@@ -295,6 +300,8 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 }  // namespace kernels
 
-std::span<const KernelEntry> reduceKernels() { return kernels::kTable; }
+std::span<const KernelEntry> reduceKernels() {
+    return kernels::kTable;
+}
 
 }  // namespace equant

@@ -30,7 +30,8 @@ struct AxisPlan {
     float roiEnd = 1;
 
     [[nodiscard]] bool isIdentity(const std::string& coordinates) const {
-        return in == out && scale == 1.0F && coordinates != "tf_crop_and_resize" && coordinates != "tf_half_pixel_for_nn";
+        return in == out && scale == 1.0F && coordinates != "tf_crop_and_resize" &&
+               coordinates != "tf_half_pixel_for_nn";
     }
 };
 
@@ -113,7 +114,8 @@ Taps makeTaps(const ResizeAttributes& attributes, const AxisPlan& axis) {
 
 /// One axis of [outer, in, inner] to [outer, out, inner].
 template <typename T>
-void interpolateAxis(const Taps& taps, const AxisPlan& axis, std::int64_t outer, std::int64_t inner, const T* in, T* out) {
+void interpolateAxis(const Taps& taps, const AxisPlan& axis, std::int64_t outer, std::int64_t inner, const T* in,
+                     T* out) {
     for (std::int64_t o = 0; o < outer; ++o) {
         for (std::int64_t p = 0; p < axis.out; ++p) {
             T* __restrict target = out + (o * axis.out + p) * inner;
@@ -172,7 +174,8 @@ void pickNearest(const std::vector<Taps>& taps, const std::vector<AxisPlan>& axe
     std::int64_t previous = -1;
     for (std::int64_t row = 0; row < product(Dims(outShape).first(last)); ++row, out += width) {
         std::int64_t offset = 0;
-        for (std::size_t a = 0; a < last; ++a) offset += taps[a].source[static_cast<std::size_t>(index[a])] * strides[a];
+        for (std::size_t a = 0; a < last; ++a)
+            offset += taps[a].source[static_cast<std::size_t>(index[a])] * strides[a];
         if (offset == previous) {
             std::memcpy(out, out - width, static_cast<std::size_t>(width) * sizeof(T));
         } else {
@@ -218,10 +221,12 @@ Result<std::vector<AxisPlan>> planAxes(const ResizeAttributes& attributes, const
     float common = attributes.aspect == "not_smaller" ? 0.0F : std::numeric_limits<float>::infinity();
     for (std::size_t i = 0; i < count; ++i) {
         AxisPlan& plan = plans[static_cast<std::size_t>((*normal)[i])];
-        plan.scale = hasSizes ? static_cast<float>(sizes[i]) / static_cast<float>(plan.in) : static_cast<float>(scales[i]);
+        plan.scale =
+            hasSizes ? static_cast<float>(sizes[i]) / static_cast<float>(plan.in) : static_cast<float>(scales[i]);
         if (!roi.empty()) plan.roiStart = static_cast<float>(roi[i]), plan.roiEnd = static_cast<float>(roi[count + i]);
         const float exact = plan.scale * static_cast<float>(plan.in);
-        if (plan.in > 0 && !(plan.scale > 0 && exact < 1e9F)) return invalid("Resize by {} is not possible.", plan.scale);
+        if (plan.in > 0 && !(plan.scale > 0 && exact < 1e9F))
+            return invalid("Resize by {} is not possible.", plan.scale);
         plan.out = hasSizes ? sizes[i] : static_cast<std::int64_t>(plan.in == 0 ? 0 : exact);
         common = attributes.aspect == "not_smaller" ? std::max(common, plan.scale) : std::min(common, plan.scale);
         if (plan.in == 0 && plan.out != 0) return invalid("An empty axis cannot be resized to {}.", plan.out);
@@ -303,8 +308,8 @@ Result<Kernel> makeResize(const Node& node, std::int64_t opset) {
         attributes.isAntialiased = node.intAttribute("antialias", 0) != 0;
         attributes.axes = node.intsAttribute("axes");
     }
-    constexpr std::string_view kCoordinates[] = {"half_pixel",           "pytorch_half_pixel",   "align_corners",
-                                                 "asymmetric",           "tf_half_pixel_for_nn", "tf_crop_and_resize",
+    constexpr std::string_view kCoordinates[] = {"half_pixel",          "pytorch_half_pixel",   "align_corners",
+                                                 "asymmetric",          "tf_half_pixel_for_nn", "tf_crop_and_resize",
                                                  "half_pixel_symmetric"};
     if (std::find(std::begin(kCoordinates), std::end(kCoordinates), attributes.coordinates) == std::end(kCoordinates)) {
         return unsupported("Resize does not know the coordinates \"{}\".", attributes.coordinates);
@@ -337,8 +342,9 @@ Result<Kernel> makeUpsample(const Node& node, std::int64_t) {
     attributes.nearest = "floor";
     const auto fixed = node.floatsAttribute("scales");
     return makeChecked(1, [=](const Inputs& inputs, KernelOutputs& outputs) -> Status {
-        const auto scales = inputs.has(1) ? readNumbers(inputs[1])
-                                          : Result<std::vector<double>>(std::vector<double>(fixed.begin(), fixed.end()));
+        const auto scales = inputs.has(1)
+                                ? readNumbers(inputs[1])
+                                : Result<std::vector<double>>(std::vector<double>(fixed.begin(), fixed.end()));
         if (!scales) return fail(scales.error());
         const auto axes = planAxes(attributes, inputs[0], *scales, {}, {});
         if (!axes) return fail(axes.error());

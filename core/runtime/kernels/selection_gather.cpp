@@ -108,7 +108,8 @@ Result<Kernel> makeGatherND(const Node& node, std::int64_t) {
                 if (!index) return fail(index.error());
                 offset = offset * extent + *index;
             }
-            std::memcpy(*memory + static_cast<std::size_t>(t) * run, x.data + static_cast<std::size_t>(offset) * run, run);
+            std::memcpy(*memory + static_cast<std::size_t>(t) * run, x.data + static_cast<std::size_t>(offset) * run,
+                        run);
         }
         return {};
     });
@@ -119,6 +120,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> gatherKernels() { return kTable; }
+std::span<const KernelEntry> gatherKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

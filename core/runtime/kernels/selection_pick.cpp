@@ -122,6 +122,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> pickKernels() { return kTable; }
+std::span<const KernelEntry> pickKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -25,11 +25,21 @@ void apply(Update update, T& target, T value) {
                      : target && value;
     } else {
         switch (update) {
-            case Update::Replace: target = value; break;
-            case Update::Add: target = wrapAdd(target, value); break;
-            case Update::Mul: target = wrapMultiply(target, value); break;
-            case Update::Max: target = std::max(target, value); break;
-            case Update::Min: target = std::min(target, value); break;
+            case Update::Replace:
+                target = value;
+                break;
+            case Update::Add:
+                target = wrapAdd(target, value);
+                break;
+            case Update::Mul:
+                target = wrapMultiply(target, value);
+                break;
+            case Update::Max:
+                target = std::max(target, value);
+                break;
+            case Update::Min:
+                target = std::min(target, value);
+                break;
         }
     }
 }
@@ -85,11 +95,13 @@ Result<Kernel> makeScatterND(const Node& node, std::int64_t) {
         const auto indices = readIntegers(at);
         if (!indices) return fail(indices.error());
         const std::int64_t depth = at.shape.empty() ? -1 : at.shape.back();
-        if (depth < 0 || depth > rankOf(x)) return invalid("Indices of shape {} do not fit {}.", show(at.shape), show(x.shape));
+        if (depth < 0 || depth > rankOf(x))
+            return invalid("Indices of shape {} do not fit {}.", show(at.shape), show(x.shape));
         Shape expected(at.shape.begin(), at.shape.end() - 1);
         expected.insert(expected.end(), x.shape.begin() + depth, x.shape.end());
         if (expected != shapeOf(updates) || updates.dtype != x.dtype) {
-            return invalid("Updates of shape {} are given where {} is expected.", show(updates.shape), toString(expected));
+            return invalid("Updates of shape {} are given where {} is expected.", show(updates.shape),
+                           toString(expected));
         }
         const std::int64_t inner = product(x.shape.subspan(static_cast<std::size_t>(depth)));
         const std::int64_t tuples = product(at.shape.first(at.shape.size() - 1));
@@ -160,6 +172,8 @@ constexpr KernelEntry kTable[] = {
 
 }  // namespace
 
-std::span<const KernelEntry> scatterKernels() { return kTable; }
+std::span<const KernelEntry> scatterKernels() {
+    return kTable;
+}
 
 }  // namespace equant::kernels

@@ -64,13 +64,14 @@ void copyNest(LoopNest<2> nest, const T* in, T* out) {
 
 Status copyStrided(DType type, const LoopNest<2>& nest, const std::byte* in, std::byte* out) {
     return dispatchBySize(type, [&]<typename T>() -> Status {
-        if (product(nest.dims) > 0) copyNest(collapsed(nest), reinterpret_cast<const T*>(in), reinterpret_cast<T*>(out));
+        if (product(nest.dims) > 0)
+            copyNest(collapsed(nest), reinterpret_cast<const T*>(in), reinterpret_cast<T*>(out));
         return {};
     });
 }
 
-Status gatherStrided(DType type, const Shape& shape, const Shape& inStrides, const std::byte* in, KernelOutputs& outputs,
-                     std::size_t index) {
+Status gatherStrided(DType type, const Shape& shape, const Shape& inStrides, const std::byte* in,
+                     KernelOutputs& outputs, std::size_t index) {
     auto memory = makeOutput(outputs, index, type, shape);
     if (!memory) return fail(std::move(memory.error()));
     if (*memory == nullptr) return {};

@@ -11,7 +11,7 @@ namespace equant::kernels {
 Status copyStrided(DType type, const LoopNest<2>& nest, const std::byte* in, std::byte* out);
 
 /// Output `index` of shape `shape` filled row by row from `in`, whose strides over that shape are given.
-Status gatherStrided(DType type, const Shape& shape, const Shape& inStrides, const std::byte* in, KernelOutputs& outputs,
-                     std::size_t index = 0);
+Status gatherStrided(DType type, const Shape& shape, const Shape& inStrides, const std::byte* in,
+                     KernelOutputs& outputs, std::size_t index = 0);
 
 }  // namespace equant::kernels

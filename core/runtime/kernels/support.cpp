@@ -51,8 +51,9 @@ Result<std::vector<double>> readNumbers(const TensorView& view) {
     std::vector<double> values(static_cast<std::size_t>(view.count()));
     if (view.dtype == DType::Float16 || view.dtype == DType::Bfloat16) {
         const bool isHalf = view.dtype == DType::Float16;
-        std::transform(view.as<std::uint16_t>(), view.as<std::uint16_t>() + values.size(), values.begin(),
-                       [isHalf](std::uint16_t bits) { return double{isHalf ? halfToFloat(bits) : bfloat16ToFloat(bits)}; });
+        std::transform(
+            view.as<std::uint16_t>(), view.as<std::uint16_t>() + values.size(), values.begin(),
+            [isHalf](std::uint16_t bits) { return double{isHalf ? halfToFloat(bits) : bfloat16ToFloat(bits)}; });
         return values;
     }
     auto status = dispatch(NumberAndBoolTypes{}, view.dtype, [&]<typename T>() -> Status {
@@ -127,7 +128,9 @@ Shape broadcastStrides(Dims dims, Dims target) {
 
 namespace {
 
-bool isHalf(DType type) { return type == DType::Float16 || type == DType::Bfloat16; }
+bool isHalf(DType type) {
+    return type == DType::Float16 || type == DType::Bfloat16;
+}
 
 /// Hands out float memory and remembers where it has to go as half precision.
 class HalfOutputs : public KernelOutputs {
@@ -138,7 +141,8 @@ public:
         if (type != DType::Float) return m_target.allocate(index, type, shape);
         std::byte* target = m_target.allocate(index, m_half, shape);
         if (target == nullptr) return nullptr;
-        m_pending.push_back({std::make_unique<std::vector<float>>(static_cast<std::size_t>(elementCount(shape))), target});
+        m_pending.push_back(
+            {std::make_unique<std::vector<float>>(static_cast<std::size_t>(elementCount(shape))), target});
         return reinterpret_cast<std::byte*>(m_pending.back().values->data());
     }
 
@@ -165,7 +169,8 @@ private:
 
 Kernel withHalfTypes(Kernel kernel) {
     return [kernel = std::move(kernel)](std::span<const TensorView> inputs, KernelOutputs& outputs) -> Status {
-        const auto half = std::find_if(inputs.begin(), inputs.end(), [](const auto& view) { return isHalf(view.dtype); });
+        const auto half =
+            std::find_if(inputs.begin(), inputs.end(), [](const auto& view) { return isHalf(view.dtype); });
         if (half == inputs.end()) return kernel(inputs, outputs);
         std::vector<TensorView> views(inputs.begin(), inputs.end());
         std::vector<std::vector<float>> widened;

@@ -3,13 +3,12 @@
 // Private to core/runtime. Everything here is a pure function or a short-lived value; any thread may use it.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <fmt/format.h>
 #include <limits>
 #include <new>
 #include <numeric>
@@ -102,13 +101,21 @@ Result<std::vector<std::int64_t>> integersFrom(const Inputs& inputs, std::size_t
 
 // --- shapes ------------------------------------------------------------------------------------------------------
 
-[[nodiscard]] inline Shape shapeOf(const TensorView& view) { return {view.shape.begin(), view.shape.end()}; }
-[[nodiscard]] inline std::int64_t rankOf(const TensorView& view) { return static_cast<std::int64_t>(view.shape.size()); }
+[[nodiscard]] inline Shape shapeOf(const TensorView& view) {
+    return {view.shape.begin(), view.shape.end()};
+}
+[[nodiscard]] inline std::int64_t rankOf(const TensorView& view) {
+    return static_cast<std::int64_t>(view.shape.size());
+}
 [[nodiscard]] inline std::int64_t product(Dims dims) {
     return std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
 }
-[[nodiscard]] inline std::string show(Dims dims) { return toString(Shape(dims.begin(), dims.end())); }
-[[nodiscard]] inline std::size_t bytesPerElement(DType type) { return static_cast<std::size_t>(bitWidth(type)) / 8; }
+[[nodiscard]] inline std::string show(Dims dims) {
+    return toString(Shape(dims.begin(), dims.end()));
+}
+[[nodiscard]] inline std::size_t bytesPerElement(DType type) {
+    return static_cast<std::size_t>(bitWidth(type)) / 8;
+}
 
 /// Axis in [0, rank) of one that may be counted from the end.
 Result<std::int64_t> normalizeAxis(std::int64_t axis, std::int64_t rank);
@@ -230,11 +237,16 @@ Status dispatch(Types<Ts...>, DType type, F&& body) {
 template <typename F>
 Status dispatchBySize(DType type, F&& body) {
     switch (bitWidth(type)) {
-        case 8: return body.template operator()<std::uint8_t>();
-        case 16: return body.template operator()<std::uint16_t>();
-        case 32: return body.template operator()<std::uint32_t>();
-        case 64: return body.template operator()<std::uint64_t>();
-        default: return unsupported("Elements of type {} are not supported by this operator.", name(type));
+        case 8:
+            return body.template operator()<std::uint8_t>();
+        case 16:
+            return body.template operator()<std::uint16_t>();
+        case 32:
+            return body.template operator()<std::uint32_t>();
+        case 64:
+            return body.template operator()<std::uint64_t>();
+        default:
+            return unsupported("Elements of type {} are not supported by this operator.", name(type));
     }
 }
 

@@ -31,7 +31,9 @@ namespace equant::kernels {
     const auto power = [](std::int32_t e) { return std::bit_cast<float>(static_cast<std::uint32_t>(e + 127) << 23); };
     return y * power(half) * power(n - half);
 }
-[[nodiscard]] inline double fastExp(double x) { return std::exp(x); }
+[[nodiscard]] inline double fastExp(double x) {
+    return std::exp(x);
+}
 
 [[nodiscard]] inline float fastTanh(float x) {
     const float magnitude = std::fabs(x);
@@ -45,7 +47,9 @@ namespace equant::kernels {
     const float far = std::copysign(1.0F - 2.0F / (fastExp(2.0F * magnitude) + 1.0F), x);
     return magnitude < 0.625F ? nearZero : far;
 }
-[[nodiscard]] inline double fastTanh(double x) { return std::tanh(x); }
+[[nodiscard]] inline double fastTanh(double x) {
+    return std::tanh(x);
+}
 
 template <typename T>
 [[nodiscard]] T fastSigmoid(T x) {

@@ -97,12 +97,14 @@ Result<Window> resolveWindow(const WindowAttributes& attributes, Dims input, Dim
         const std::int64_t stride = window->stride[axis];
         if (isSame && axis + static_cast<std::size_t>(window->spatialRank) >= 3) {
             window->out[axis] = (in + stride - 1) / stride;
-            const std::int64_t total = std::max<std::int64_t>(0, (window->out[axis] - 1) * stride + window->reach(axis) - in);
+            const std::int64_t total =
+                std::max<std::int64_t>(0, (window->out[axis] - 1) * stride + window->reach(axis) - in);
             splitPadding(*window, axis, total, attributes.autoPad == AutoPad::SameUpper);
             continue;
         }
         const std::int64_t room = in + window->before[axis] + window->after[axis] - window->reach(axis);
-        if (room < 0) return invalid("A window of {} does not fit an input of shape {}.", window->reach(axis), show(input));
+        if (room < 0)
+            return invalid("A window of {} does not fit an input of shape {}.", window->reach(axis), show(input));
         window->out[axis] = (attributes.isCeil ? room + stride - 1 : room) / stride + 1;
         // A window that would begin in the padding behind the input does not count.
         if (attributes.isCeil && (window->out[axis] - 1) * stride >= in + window->before[axis]) --window->out[axis];
