@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED) # before ONNX, whose targets name it
 find_package(ONNX REQUIRED)
 find_package(dnnl REQUIRED)
+find_package(OpenMP REQUIRED) # for the library only: it sets how many threads oneDNN uses
 find_package(Eigen3 REQUIRED)
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(nlohmann_json REQUIRED)

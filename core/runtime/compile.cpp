@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <dnnl.hpp>
+#include <fmt/format.h>
+
+#include "core/runtime/emitter.h"
+#include "core/runtime/ir.h"
+#include "core/runtime/memory_planner.h"
+#include "core/runtime/onednn.h"
+#include "core/runtime/plan_data.h"
+
+namespace equant {
+
+Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOptions& options) {
+    onednn::useOneThread();
+    try {
+        auto program = ir::lower(model, options);
+        if (!program) return fail(program.error());
+        if (options.fuse) ir::fuseOperators(*program);
+        auto plan = std::make_shared<Plan>();
+        Emitter emitter(*program, *plan);
+        if (auto status = emitter.run(); !status) return fail(status.error());
+        plan->arenaBytes = planMemory(plan->buffers);
+        return plan;
+    } catch (const dnnl::error& error) {
+        return fail(ErrorCode::Internal, fmt::format("oneDNN cannot prepare the model: {}.", error.what()));
+    } catch (const std::bad_alloc&) {
+        return fail(ErrorCode::OutOfMemory, "There is not enough memory to prepare the model.", "Try smaller inputs.");
+    }
+}
+
+std::vector<std::string> describePlan(const Plan& plan) {
+    std::vector<std::string> lines;
+    for (const Step& step : plan.steps) lines.push_back(step.description);
+    return lines;
+}
+
+std::size_t arenaBytes(const Plan& plan) {
+    return plan.arenaBytes;
+}
+
+}  // namespace equant

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// Pointwise chains: as post-operations of a primitive, or as steps of their own.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fmt/format.h>
+
+#include "core/runtime/emitter.h"
+#include "core/runtime/fake_quantize.h"
+#include "core/runtime/onednn.h"
+
+namespace equant {
+namespace {
+
+using dnnl::algorithm;
+using ir::Post;
+using ir::Spread;
+
+bool isClamp(const Post& post) {
+    return post.kind == Post::Kind::Eltwise && (post.algorithm == algorithm::eltwise_clip ||
+                                                (post.algorithm == algorithm::eltwise_relu && post.alpha == 0.0F));
+}
+
+bool isFusableGrid(const Encoding& encoding) {
+    return !encoding.isPerChannel() && encoding.rounding == Rounding::HalfToEven && encoding.bits <= 16;
+}
+
+/// Fake quantization as post-operations. A clamp right before it moves onto the integer grid: rounding is monotonic,
+/// so round(clamp(x, a, b) / s) = clamp(round(x / s), round(a / s), round(b / s)).
+void appendFakeQuant(dnnl::post_ops& posts, const Encoding& encoding, std::span<const Post> clamps) {
+    const float scale = encoding.scale[0];
+    float low = static_cast<float>(encoding.qMin() - encoding.zeroPoint[0]);
+    float high = static_cast<float>(encoding.qMax() - encoding.zeroPoint[0]);
+    const float gridLow = low;
+    const float gridHigh = high;
+    for (const Post& clamp : clamps) {
+        const bool isRelu = clamp.algorithm == algorithm::eltwise_relu;
+        low = std::clamp(std::rint((isRelu ? 0.0F : clamp.alpha) / scale), low, high);
+        if (!isRelu) high = std::clamp(std::rint(clamp.beta / scale), low, high);
+    }
+    low = std::clamp(low, gridLow, gridHigh);
+    posts.append_eltwise(1.0F, algorithm::eltwise_linear, 1.0F / scale, 0.0F);
+    posts.append_eltwise(1.0F, algorithm::eltwise_round, 0.0F, 0.0F);
+    posts.append_eltwise(scale, algorithm::eltwise_clip, low, high);
+}
+
+}  // namespace
+
+std::string describePost(const Post& post) {
+    if (post.kind == Post::Kind::FakeQuant) return "fake-quant";
+    switch (post.algorithm) {
+        case algorithm::eltwise_relu:
+            return post.alpha == 0.0F ? "relu" : "leaky-relu";
+        case algorithm::eltwise_clip:
+            return "clip";
+        case algorithm::eltwise_linear:
+            return "linear";
+        case algorithm::eltwise_logistic:
+            return "sigmoid";
+        case algorithm::eltwise_swish:
+            return "swish";
+        case algorithm::eltwise_hardswish:
+            return "hardswish";
+        case algorithm::eltwise_tanh:
+            return "tanh";
+        case algorithm::eltwise_elu:
+            return "elu";
+        case algorithm::eltwise_exp:
+            return "exp";
+        case algorithm::eltwise_abs:
+            return "abs";
+        case algorithm::eltwise_sqrt:
+            return "sqrt";
+        case algorithm::eltwise_gelu_erf:
+        case algorithm::eltwise_gelu_tanh:
+            return "gelu";
+        case algorithm::binary_add:
+            return "add";
+        case algorithm::binary_sub:
+            return "sub";
+        case algorithm::binary_mul:
+            return "mul";
+        case algorithm::binary_div:
+            return "div";
+        case algorithm::binary_max:
+            return "max";
+        case algorithm::binary_min:
+            return "min";
+        default:
+            return "eltwise";
+    }
+}
+
+Placed Emitter::operandOf(const Post& post, const dnnl::memory::desc& like) {
+    if (post.spread == Spread::Same) {
+        // A view of the same elements under other dimensions (rows of a matrix product) exists only densely.
+        if (like.dims() == primary(post.operand).desc.dims()) return inLayout(post.operand, like);
+        return {like, dense(post.operand).where};
+    }
+    Shape shape(like.dims().size(), 1);
+    if (post.spread == Spread::Channel) shape[1] = like.dims()[1];
+    return {onednn::denseDesc(shape), dense(post.operand).where};
+}
+
+bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
+                     std::span<const BasePrimitive::Input> inputs, std::span<const Post> posts) {
+    if (post.kind != Post::Kind::Binary || post.algorithm != algorithm::binary_add || post.spread != Spread::Same)
+        return false;
+    if (m_program.values[post.operand].constant || primary(post.operand).desc.dims() != destination.dims())
+        return false;
+    for (const Placed& version : m_states[post.operand].versions) {
+        if (version.desc != destination) continue;
+        if (!isFree(version.where)) return false;
+        const auto isThere = [&](ir::ValueId id) {
+            if (id == ir::kNoValue || m_program.values[id].constant) return false;
+            const auto& versions = m_states[id].versions;
+            return std::any_of(versions.begin(), versions.end(),
+                               [&](const Placed& other) { return other.where == version.where; });
+        };
+        if (std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+                return isThere(input.value) || input.given.where == version.where;
+            })) {
+            return false;
+        }
+        return std::none_of(posts.begin(), posts.end(),
+                            [&](const Post& other) { return &other != &post && isThere(other.operand); });
+    }
+    return true;
+}
+
+Placed Emitter::sumTarget(ir::ValueId operand, const dnnl::memory::desc& destination) {
+    for (const Placed& version : m_states[operand].versions) {
+        if (version.desc == destination) return version;
+    }
+    // Not kept among the operand's versions: the sum overwrites it.
+    return reordered(primary(operand), destination);
+}
+
+std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const dnnl::memory::desc& destination,
+                                              bool useSum) {
+    Chain chain;
+    chain.attributes = onednn::userScratchpad();
+    dnnl::post_ops operations;
+    for (std::size_t i = 0; i < posts.size(); ++i) {
+        const Post& post = posts[i];
+        chain.description += " +" + describePost(post);
+        if (post.kind == Post::Kind::FakeQuant) {
+            if (!isFusableGrid(*post.encoding)) return std::nullopt;
+            appendFakeQuant(operations, *post.encoding, {});
+        } else if (post.kind == Post::Kind::Eltwise) {
+            std::size_t end = i + 1;
+            while (end < posts.size() && isClamp(posts[end])) ++end;
+            const bool meetsGrid = isClamp(post) && end < posts.size() && posts[end].kind == Post::Kind::FakeQuant &&
+                                   isFusableGrid(*posts[end].encoding);
+            if (meetsGrid) {
+                for (std::size_t k = i + 1; k <= end; ++k) chain.description += " +" + describePost(posts[k]);
+                appendFakeQuant(operations, *posts[end].encoding, posts.subspan(i, end - i));
+                i = end;
+            } else {
+                operations.append_eltwise(1.0F, post.algorithm, post.alpha, post.beta);
+            }
+        } else if (useSum && !chain.sum && post.algorithm == algorithm::binary_add && post.spread == Spread::Same) {
+            operations.append_sum(1.0F);
+            chain.sum = i;
+        } else {
+            if (post.spread == Spread::LastAxis || post.spread == Spread::Other) return std::nullopt;
+            Shape shape = post.spread == Spread::Same ? destination.dims() : Shape(destination.dims().size(), 1);
+            if (post.spread == Spread::Channel) shape[1] = destination.dims()[1];
+            const dnnl::memory::desc operand = post.spread == Spread::Same ? destination : onednn::denseDesc(shape);
+            operations.append_binary(post.algorithm, operand);
+            chain.arguments.push_back(
+                {DNNL_ARG_ATTR_MULTIPLE_POST_OP(operations.len() - 1) | DNNL_ARG_SRC_1, operand, {}});
+        }
+        if (operations.len() > 24) return std::nullopt;
+    }
+    chain.attributes.set_post_ops(operations);
+    return chain;
+}
+
+// ---- Chains as steps of their own
+// ---------------------------------------------------------------------------------------------
+
+bool Emitter::isReadByRest(Location where, std::span<const Post> rest) const {
+    return std::any_of(rest.begin(), rest.end(), [&](const Post& post) {
+        if (post.operand == ir::kNoValue) return false;
+        const auto& versions = m_states[post.operand].versions;
+        return std::any_of(versions.begin(), versions.end(),
+                           [&](const Placed& version) { return version.where == where; });
+    });
+}
+
+Placed Emitter::emitEltwise(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
+    const dnnl::eltwise_forward::desc what(dnnl::prop_kind::forward_inference, post.algorithm, current.desc, post.alpha,
+                                           post.beta);
+    const dnnl::eltwise_forward::primitive_desc descriptor(what, onednn::userScratchpad(), onednn::engine());
+    const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
+    addPrimitive(descriptor, {{DNNL_ARG_SRC, current.desc, current.where}, {DNNL_ARG_DST, current.desc, where}},
+                 fmt::format("{} {} [{}]", describePost(post), label, onednn::implementation(descriptor)));
+    return {current.desc, where};
+}
+
+Placed Emitter::emitFakeQuant(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
+    const auto encoding = post.encoding;
+    const Shape shape = current.desc.dims();
+    // Loops over raw memory need every element to be alike; padding must stay zero.
+    const bool keepsZero = !encoding->isPerChannel() && encoding->zeroPoint[0] >= encoding->qMin() &&
+                           encoding->zeroPoint[0] <= encoding->qMax();
+    const bool isRaw =
+        onednn::isPlain(current.desc) || (!encoding->isPerChannel() && (keepsZero || !onednn::isPadded(current.desc)));
+    if (!isRaw) {
+        current = reordered(current, onednn::denseDesc(shape));
+        mayOverwrite = true;
+    }
+    const std::size_t count = current.desc.get_size() / sizeof(float);
+    const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
+    NativeStep step;
+    step.operands = {current.where, where};
+    step.run = [encoding, shape, count](std::span<std::byte* const> operands) {
+        auto* target = reinterpret_cast<float*>(operands[1]);
+        if (operands[0] != operands[1]) std::memcpy(target, operands[0], count * sizeof(float));
+        if (encoding->isPerChannel()) {
+            // The encoding was checked against the shape when the model was read.
+            static_cast<void>(fakeQuantize({target, count}, shape, *encoding));
+        } else {
+            fakeQuantizePerTensor(target, count, *encoding);
+        }
+    };
+    addStep({std::move(step), fmt::format("fake-quant {} [own]", label)}, std::array{current.where, where});
+    return {current.desc, where};
+}
+
+Placed Emitter::emitBinary(Placed current, std::span<const Post> posts, bool mayOverwrite, const std::string& label,
+                           std::size_t& used) {
+    const Post& first = posts[0];
+    const bool isSame = first.spread == Spread::Same;
+    if (isSame && onednn::isPlain(current.desc) && current.desc.dims() == primary(first.operand).desc.dims()) {
+        // Rather unpack nothing: follow the operand's blocks.
+        const dnnl::memory::desc other = primary(first.operand).desc;
+        if (!onednn::isPlain(other)) {
+            current = reordered(current, other);
+            mayOverwrite = true;
+        }
+    }
+    const Placed operand = operandOf(first, current.desc);
+    const dnnl::binary::desc what(first.algorithm, current.desc, operand.desc, current.desc);
+    const dnnl::binary::primitive_desc plain(what, onednn::userScratchpad(), onednn::engine());
+    std::string implementation = onednn::implementation(plain);
+    dnnl::primitive_desc_base chosen = plain;
+    Chain chain;
+    used = 1;
+    for (std::size_t count = posts.size(); count > 1; --count) {
+        auto candidate = expand(posts.subspan(1, count - 1), current.desc, false);
+        if (!candidate) continue;
+        try {
+            const dnnl::binary::primitive_desc descriptor(what, candidate->attributes, onednn::engine());
+            if (onednn::implementation(descriptor) != implementation) continue;
+            chosen = descriptor;
+        } catch (const dnnl::error&) {
+            continue;
+        }
+        chain = std::move(*candidate);
+        used = count;
+        break;
+    }
+    std::vector<PrimitiveArgument> arguments{{DNNL_ARG_SRC_0, current.desc, current.where},
+                                             {DNNL_ARG_SRC_1, operand.desc, operand.where}};
+    std::size_t next = 0;
+    bool isReadAgain = operand.where == current.where && !isSame;
+    for (const Post& post : posts.subspan(1, used - 1)) {
+        if (post.kind != Post::Kind::Binary) continue;
+        const Placed other = operandOf(post, current.desc);
+        chain.arguments[next].location = other.where;
+        isReadAgain |= other.where == current.where;
+        ++next;
+    }
+    arguments.insert(arguments.end(), chain.arguments.begin(), chain.arguments.end());
+    const Location where = mayOverwrite && !isReadAgain && !isReadByRest(current.where, posts.subspan(used))
+                               ? current.where
+                               : newBuffer(current.desc.get_size());
+    arguments.push_back({DNNL_ARG_DST, current.desc, where});
+    addPrimitive(chosen, std::move(arguments),
+                 fmt::format("{}{} {} [{}]", describePost(first), chain.description, label, implementation));
+    return {current.desc, where};
+}
+
+Placed Emitter::emitPosts(Placed current, std::span<const Post> posts, bool mayOverwrite, const std::string& label) {
+    while (!posts.empty()) {
+        std::size_t used = 1;
+        const bool isOwn = mayOverwrite && !isReadByRest(current.where, posts);
+        const Post& post = posts[0];
+        if (post.kind == Post::Kind::Binary) {
+            current = emitBinary(current, posts, mayOverwrite, label, used);
+        } else if (post.kind == Post::Kind::Eltwise) {
+            current = emitEltwise(current, post, isOwn, label);
+        } else {
+            current = emitFakeQuant(current, post, isOwn, label);
+        }
+        mayOverwrite = true;
+        posts = posts.subspan(used);
+    }
+    return current;
+}
+
+void Emitter::emitPointwise(ir::Op& op) {
+    const Placed source = primary(op.inputs[0]);
+    const Placed result = emitPosts(source, op.posts, isFree(source.where), op.label);
+    define(op.outputs[0], result.desc, result.where);
+}
+
+void Emitter::defineView(ir::ValueId id, Placed result) {
+    const Shape& shape = shapeOf(id);
+    if (result.desc.dims() != shape) {
+        if (!onednn::isDense(result.desc)) result = reordered(result, onednn::denseDesc(result.desc.dims()));
+        result.desc = onednn::denseDesc(shape);
+    }
+    define(id, result.desc, result.where);
+}
+
+}  // namespace equant

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// ir::Program -> steps of a Plan: picks primitives and layouts, reorders only where two layouts meet, decides which
+// buffers are reused in place. Private to core/runtime; one Emitter per compile().
+#pragma once
+
+#include <dnnl.hpp>
+#include <functional>
+#include <map>
+
+#include "core/runtime/ir.h"
+#include "core/runtime/plan_data.h"
+
+namespace equant {
+
+/// A value's memory in one layout.
+struct Placed {
+    dnnl::memory::desc desc;
+    Location where;
+};
+
+/// A primitive that can take posts, before its attributes are settled.
+struct BasePrimitive {
+    struct Input {
+        int role = 0;
+        ir::ValueId value = ir::kNoValue;  ///< whose layouts may be kept for other readers; none for a view of a value
+        Placed given;
+        dnnl::query what = dnnl::query::src_md;
+    };
+    std::function<dnnl::primitive_desc_base(const dnnl::primitive_attr&)> make;
+    std::vector<Input> inputs;
+};
+
+class Emitter {
+public:
+    Emitter(ir::Program& program, Plan& plan) : m_program(program), m_plan(plan), m_states(program.values.size()) {}
+
+    Status run();
+
+private:
+    struct State {
+        std::vector<Placed> versions;  ///< float tensors of known shape; the first is the producer's
+        std::size_t slot = kNoSlot;    ///< dense view for kernels
+        std::size_t remaining = 0;     ///< reads to come
+        bool isDefined = false;
+    };
+
+    // emitter.cpp: memory, layouts, steps
+    void bindInputs();
+    Status emit(ir::Op& op);
+    void bindOutputs();
+    [[nodiscard]] const Shape& shapeOf(ir::ValueId id) const { return *m_program.values[id].shape; }
+    Location newBuffer(std::size_t sizeBytes);
+    Location newConstant(Tensor tensor);
+    void addStep(Step step, std::span<const Location> touched);
+    void define(ir::ValueId id, const dnnl::memory::desc& desc, Location where);
+    void defineSlot(ir::ValueId id, Location where);
+    void finishDefinition(ir::ValueId id);
+    void materializeConstant(ir::ValueId id);
+    Placed primary(ir::ValueId id);
+    Placed dense(ir::ValueId id);
+    std::size_t slotOf(ir::ValueId id);
+    Placed inLayout(ir::ValueId id, const dnnl::memory::desc& desc);
+    Placed reordered(const Placed& from, const dnnl::memory::desc& to);
+    /// No value that is still to be read lives there, and it may be written.
+    [[nodiscard]] bool isFree(Location where) const;
+    void addPrimitive(const dnnl::primitive_desc_base& descriptor, std::vector<PrimitiveArgument> arguments,
+                      std::string description);
+
+    // emit_plain.cpp
+    Status emitPlain(ir::Op& op);
+    Status emitKernel(ir::Op& op, std::span<const ir::ValueId> inputs);
+    Status emitDynamicFakeQuant(ir::Op& op);
+    void emitAlias(ir::Op& op);
+    void emitTranspose(ir::Op& op);
+    void emitConcat(ir::Op& op);
+    void emitSoftmax(ir::Op& op);
+    void emitLrn(ir::Op& op);
+
+    // emit_base.cpp
+    void emitBase(ir::Op& op, const BasePrimitive& base);
+    BasePrimitive convolution(const ir::Op& op);
+    BasePrimitive innerProduct(const ir::Op& op);
+    BasePrimitive matMul(const ir::Op& op);
+    BasePrimitive pool(const ir::Op& op);
+    BasePrimitive resample(const ir::Op& op);
+
+    // emit_posts.cpp
+    struct Chain {
+        dnnl::primitive_attr attributes;
+        std::vector<PrimitiveArgument> arguments;
+        std::optional<std::size_t> sum;  ///< index of the post whose operand becomes the destination
+        std::string description;
+    };
+    /// Attributes for the first `count` posts; nullopt when one of them cannot be expressed.
+    std::optional<Chain> expand(std::span<const ir::Post> posts, const dnnl::memory::desc& destination, bool useSum);
+    /// A sum overwrites its operand: allowed where nobody reads that any more, or where it has to be reordered anyway.
+    [[nodiscard]] bool maySum(const ir::Post& post, const dnnl::memory::desc& destination,
+                              std::span<const BasePrimitive::Input> inputs, std::span<const ir::Post> posts);
+    Placed sumTarget(ir::ValueId operand, const dnnl::memory::desc& destination);
+    Placed operandOf(const ir::Post& post, const dnnl::memory::desc& like);
+    /// Runs posts by themselves on `current`, in place where that is free.
+    Placed emitPosts(Placed current, std::span<const ir::Post> posts, bool mayOverwrite, const std::string& label);
+    Placed emitBinary(Placed current, std::span<const ir::Post> posts, bool mayOverwrite, const std::string& label,
+                      std::size_t& used);
+    Placed emitEltwise(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
+    Placed emitFakeQuant(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
+    void emitPointwise(ir::Op& op);
+    [[nodiscard]] bool isReadByRest(Location where, std::span<const ir::Post> rest) const;
+    void defineView(ir::ValueId id, Placed result);
+
+    ir::Program& m_program;
+    Plan& m_plan;
+    std::vector<State> m_states;
+    std::vector<std::vector<ir::ValueId>> m_occupants;                              ///< by arena buffer
+    std::map<std::size_t, std::vector<std::pair<Placed, Placed>>> m_constantCache;  ///< by constant: from, to
+};
+
+/// "relu", "fake-quant", "add" ... for descriptions.
+std::string describePost(const ir::Post& post);
+
+}  // namespace equant

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/evaluate.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+#include "core/runtime/kernel.h"
+#include "core/runtime/operators.h"
+
+namespace equant {
+namespace {
+
+constexpr std::size_t kLargestFolded = std::size_t{16} << 20;
+
+class TensorOutputs final : public KernelOutputs {
+public:
+    explicit TensorOutputs(const Node& node) : m_node(node), m_tensors(node.outputs.size()) {}
+
+    std::byte* allocate(std::size_t index, DType type, const Shape& shape) override {
+        if (index >= m_tensors.size() || m_node.outputs[index].empty()) return nullptr;
+        m_tensors[index] = Tensor(type, shape);
+        return m_tensors[index].mutableBytes().data();
+    }
+    std::vector<Tensor> take() { return std::move(m_tensors); }
+
+private:
+    const Node& m_node;
+    std::vector<Tensor> m_tensors;
+};
+
+Result<std::vector<Tensor>> constantNode(const Node& node) {
+    if (const Tensor* tensor = node.tensorAttribute("value")) return std::vector{*tensor};
+    if (node.attribute("value_float")) return std::vector{Tensor(Shape{}, {node.floatAttribute("value_float", 0.0F)})};
+    if (node.attribute("value_int")) return std::vector{Tensor(Shape{}, {node.intAttribute("value_int", 0)})};
+    if (node.attribute("value_floats")) {
+        const auto values = node.floatsAttribute("value_floats");
+        return std::vector{Tensor(Shape{static_cast<std::int64_t>(values.size())}, values)};
+    }
+    if (node.attribute("value_ints")) {
+        const auto values = node.intsAttribute("value_ints");
+        return std::vector{Tensor(Shape{static_cast<std::int64_t>(values.size())}, values)};
+    }
+    return fail(ErrorCode::Unsupported, "Constants of this kind are not supported.", {}, node.label());
+}
+
+}  // namespace
+
+Result<Kernel> makeKernel(const Node& node, std::int64_t opset) {
+    if (node.domain.empty()) {
+        for (const auto table : {elementwiseKernels(), reduceKernels(), movementKernels(), normalizationKernels(),
+                                 resizeKernels(), selectionKernels(), convolutionKernels(), matrixKernels()}) {
+            const auto found = std::find_if(table.begin(), table.end(),
+                                            [&](const KernelEntry& entry) { return entry.opType == node.opType; });
+            if (found != table.end()) return found->make(node, opset);
+        }
+    }
+    return fail(ErrorCode::Unsupported, fmt::format("There is no kernel for operator {}.", operatorName(node)), {},
+                node.label());
+}
+
+Result<std::vector<Tensor>> evaluateNode(const Node& node, std::span<const Tensor> inputs, std::int64_t opset) {
+    if (node.is("Constant")) return constantNode(node);
+    const auto kernel = makeKernel(node, opset);
+    if (!kernel) return fail(kernel.error());
+    std::vector<TensorView> views;
+    for (const Tensor& input : inputs) {
+        views.push_back(input.isEmpty() ? TensorView{}
+                                        : TensorView{input.dtype(), input.shape(), input.bytes().data()});
+    }
+    TensorOutputs outputs(node);
+    if (auto status = (*kernel)(views, outputs); !status) {
+        Error error = status.error();
+        if (error.subject.empty()) error.subject = node.label();
+        return fail(std::move(error));
+    }
+    return outputs.take();
+}
+
+ConstantEvaluator constantEvaluator() {
+    return
+        [](const Node& node, std::span<const Tensor> inputs, std::int64_t opset) -> std::optional<std::vector<Tensor>> {
+            auto results = evaluateNode(node, inputs, opset);
+            if (!results) return std::nullopt;
+            std::size_t total = 0;
+            for (const Tensor& tensor : *results) total += tensor.sizeBytes();
+            if (total > kLargestFolded) return std::nullopt;
+            return std::move(*results);
+        };
+}
+
+}  // namespace equant

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/runtime/executor.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <map>
+#include <mutex>
+
+namespace equant {
+namespace {
+
+using Shapes = std::vector<Shape>;
+
+/// Samples [first, first + count) of a batch.
+Tensor samplesOf(const Tensor& batch, std::int64_t first, std::int64_t count) {
+    Shape shape = batch.shape();
+    const std::int64_t total = shape[0];
+    shape[0] = count;
+    Tensor part(batch.dtype(), shape);
+    if (part.sizeBytes() > 0) {
+        const std::size_t each = batch.sizeBytes() / static_cast<std::size_t>(total);
+        std::memcpy(part.mutableBytes().data(), batch.bytes().data() + each * static_cast<std::size_t>(first),
+                    part.sizeBytes());
+    }
+    return part;
+}
+
+Result<Tensor> concatenated(const std::vector<Tensor>& parts, const std::string& outputName) {
+    Shape shape = parts.front().shape();
+    if (shape.empty()) {
+        return fail(
+            ErrorCode::Unsupported,
+            fmt::format("Output \"{}\" is a scalar, so results of several samples cannot be joined.", outputName),
+            "Feed one sample at a time.", outputName);
+    }
+    shape[0] = 0;
+    for (const Tensor& part : parts) {
+        if (part.rank() != static_cast<int>(shape.size()) ||
+            !std::equal(shape.begin() + 1, shape.end(), part.shape().begin() + 1)) {
+            return fail(ErrorCode::Unsupported,
+                        fmt::format("Output \"{}\" has another shape for every sample.", outputName),
+                        "Feed one sample at a time.", outputName);
+        }
+        shape[0] += part.dim(0);
+    }
+    Tensor result(parts.front().dtype(), shape);
+    std::byte* target = result.mutableBytes().data();
+    for (const Tensor& part : parts) {
+        if (part.sizeBytes() > 0) std::memcpy(target, part.bytes().data(), part.sizeBytes());
+        target += part.sizeBytes();
+    }
+    return result;
+}
+
+std::string shapeText(const ValueInfo& info) {
+    if (!info.shape) return "any shape";
+    std::vector<std::string> dims;
+    for (const Dim& dim : *info.shape)
+        dims.push_back(dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : dim.symbol);
+    return dims.empty() ? "scalar" : fmt::format("{}", fmt::join(dims, "x"));
+}
+
+}  // namespace
+
+struct Executor::State {
+    Model model;
+    CompileOptions options;
+    std::vector<ValueInfo> inputs;
+    std::vector<std::string> outputs;
+
+    std::mutex mutex;
+    std::map<Shapes, Result<std::shared_ptr<const Plan>>> plans;
+    std::map<std::pair<unsigned, const Plan*>, std::unique_ptr<Runner>> runners;
+
+    [[nodiscard]] std::string expectation() const;
+    [[nodiscard]] Status check(std::span<const Tensor> given) const;
+    Result<std::shared_ptr<const Plan>> planFor(const Shapes& shapes);
+    Runner& runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan);
+    Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const TapFunction& tap);
+    Result<std::vector<Tensor>> runInParts(std::span<const Tensor> given, std::int64_t part, unsigned worker,
+                                           const TapFunction& tap);
+    [[nodiscard]] std::int64_t fixedBatch() const;
+};
+
+std::string Executor::State::expectation() const {
+    std::vector<std::string> parts;
+    for (const ValueInfo& input : inputs)
+        parts.push_back(fmt::format("\"{}\" {} {}", input.name, name(input.dtype), shapeText(input)));
+    return fmt::format("The model expects {}.", fmt::join(parts, ", "));
+}
+
+/// The declared first dimension that all inputs share (after options.inputShapes); 0 when it is free.
+std::int64_t Executor::State::fixedBatch() const {
+    std::int64_t batch = 0;
+    for (const ValueInfo& input : inputs) {
+        std::int64_t first = -1;
+        if (const auto found = options.inputShapes.find(input.name);
+            found != options.inputShapes.end() && !found->second.empty()) {
+            first = input.shape && !input.shape->empty() ? (*input.shape)[0].value : found->second[0];
+        } else if (input.shape && !input.shape->empty()) {
+            first = (*input.shape)[0].value;
+        }
+        if (first <= 0 || (batch != 0 && first != batch)) return 0;
+        batch = first;
+    }
+    return batch;
+}
+
+Status Executor::State::check(std::span<const Tensor> given) const {
+    if (given.size() != inputs.size()) {
+        return fail(ErrorCode::InvalidArgument,
+                    fmt::format("{} inputs were given instead of {}.", given.size(), inputs.size()), expectation());
+    }
+    const std::int64_t batch = fixedBatch();
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        const ValueInfo& input = inputs[i];
+        bool fits = given[i].dtype() == input.dtype;
+        if (input.shape && fits) {
+            fits = given[i].shape().size() == input.shape->size();
+            for (std::size_t d = 0; fits && d < input.shape->size(); ++d) {
+                const std::int64_t declared = (*input.shape)[d].value;
+                const std::int64_t actual = given[i].shape()[d];
+                if (declared < 0) continue;
+                // A fixed batch takes any multiple of itself: it is run in parts.
+                fits = d == 0 && batch > 0
+                           ? actual > 0 && actual % batch == 0 && actual / batch == given[0].dim(0) / batch
+                           : actual == declared;
+            }
+        }
+        if (fits) continue;
+        return fail(ErrorCode::InvalidArgument,
+                    fmt::format("Input \"{}\" is {} of shape {}, which does not fit.", input.name,
+                                name(given[i].dtype()), toString(given[i].shape())),
+                    expectation(), input.name);
+    }
+    return {};
+}
+
+Result<std::shared_ptr<const Plan>> Executor::State::planFor(const Shapes& shapes) {
+    const std::scoped_lock lock(mutex);
+    if (const auto found = plans.find(shapes); found != plans.end()) return found->second;
+    CompileOptions concrete = options;
+    for (std::size_t i = 0; i < inputs.size(); ++i) concrete.inputShapes[inputs[i].name] = shapes[i];
+    return plans.emplace(shapes, compile(model, concrete)).first->second;
+}
+
+Runner& Executor::State::runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan) {
+    const std::scoped_lock lock(mutex);
+    auto& runner = runners[{worker, plan.get()}];
+    if (!runner) runner = std::make_unique<Runner>(plan);
+    return *runner;
+}
+
+Result<std::vector<Tensor>> Executor::State::runWhole(std::span<const Tensor> given, unsigned worker,
+                                                      const TapFunction& tap) {
+    Shapes shapes;
+    for (const Tensor& tensor : given) shapes.push_back(tensor.shape());
+    const auto plan = planFor(shapes);
+    if (!plan) return fail(plan.error());
+    return runnerFor(worker, *plan).run(given, tap);
+}
+
+Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> given, std::int64_t part,
+                                                        unsigned worker, const TapFunction& tap) {
+    const std::int64_t batch = given[0].dim(0);
+    std::vector<std::vector<Tensor>> results(outputs.size());
+    std::vector<std::vector<Tensor>> tapped;
+    TapFunction collect;
+    if (tap) {
+        tapped.resize(options.taps.size());
+        collect = [&](std::size_t index, const Tensor& value) { tapped[index].push_back(value); };
+    }
+    for (std::int64_t first = 0; first < batch; first += part) {
+        std::vector<Tensor> samples;
+        for (const Tensor& tensor : given) samples.push_back(samplesOf(tensor, first, part));
+        auto result = runWhole(samples, worker, collect);
+        if (!result) return result;
+        for (std::size_t i = 0; i < result->size(); ++i) results[i].push_back(std::move((*result)[i]));
+    }
+    for (std::size_t i = 0; i < tapped.size(); ++i) {
+        if (tapped[i].empty()) continue;
+        auto joined = concatenated(tapped[i], options.taps[i]);
+        if (!joined) return fail(joined.error());
+        tap(i, *joined);
+    }
+    std::vector<Tensor> joined;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        auto one = concatenated(results[i], outputs[i]);
+        if (!one) return fail(one.error());
+        joined.push_back(std::move(*one));
+    }
+    return joined;
+}
+
+Executor::Executor() : m_state(std::make_unique<State>()) {}
+Executor::~Executor() = default;
+
+Result<std::shared_ptr<Executor>> Executor::create(const Model& model, CompileOptions options) {
+    std::shared_ptr<Executor> executor(new Executor());
+    State& state = *executor->m_state;
+    state.model = model;
+    for (const ValueInfo* input : model.graph.requiredInputs()) state.inputs.push_back(*input);
+    state.outputs = options.outputs;
+    if (state.outputs.empty()) {
+        for (const ValueInfo& output : model.graph.outputs) state.outputs.push_back(output.name);
+    }
+    state.options = std::move(options);
+    Shapes shapes;
+    for (const ValueInfo& input : state.inputs) {
+        Shape shape;
+        if (const auto found = state.options.inputShapes.find(input.name); found != state.options.inputShapes.end()) {
+            shape = found->second;
+        } else {
+            bool isKnown = input.shape.has_value();
+            for (std::size_t i = 0; isKnown && i < input.shape->size(); ++i) {
+                const std::int64_t dim = (*input.shape)[i].value;
+                isKnown = dim >= 0 || i == 0;
+                shape.push_back(dim >= 0 ? dim : 1);
+            }
+            // Spatial sizes that only the data tell: the first run compiles.
+            if (!isKnown) return executor;
+        }
+        shapes.push_back(std::move(shape));
+    }
+    if (auto plan = state.planFor(shapes); !plan) return fail(plan.error());
+    return executor;
+}
+
+Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, unsigned worker, const TapFunction& tap) {
+    State& state = *m_state;
+    if (auto status = state.check(inputs); !status) return fail(status.error());
+    const bool hasBatch = !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [&](const Tensor& input) {
+        return input.rank() > 0 && input.dim(0) == inputs[0].dim(0);
+    });
+    const std::int64_t fixed = state.fixedBatch();
+    if (hasBatch && fixed > 0 && inputs[0].dim(0) > fixed) return state.runInParts(inputs, fixed, worker, tap);
+    auto result = state.runWhole(inputs, worker, tap);
+    // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
+    const bool mayBeBaked =
+        !result && hasBatch && inputs[0].dim(0) > 1 && result.error().code != ErrorCode::Unsupported;
+    if (!mayBeBaked) return result;
+    auto parts = state.runInParts(inputs, 1, worker, tap);
+    return parts ? std::move(parts) : std::move(result);
+}
+
+const std::vector<ValueInfo>& Executor::inputs() const {
+    return m_state->inputs;
+}
+const std::vector<std::string>& Executor::outputs() const {
+    return m_state->outputs;
+}
+
+}  // namespace equant

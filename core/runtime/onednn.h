@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The small part of oneDNN everybody here needs: the engine, layouts, and single-threaded execution.
+#pragma once
+
+#include <dnnl.hpp>
+#include <string>
+
+#include "core/graph/tensor.h"
+
+namespace equant::onednn {
+
+/// The CPU engine of the process.
+dnnl::engine& engine();
+
+/// Makes oneDNN create and execute single-threaded kernels on the calling thread.
+void useOneThread();
+
+/// Row-major layout; a scalar is one element of rank 1.
+dnnl::memory::desc denseDesc(const Shape& shape);
+/// Any layout: the primitive chooses.
+dnnl::memory::desc anyDesc(const Shape& shape);
+
+/// Whether the first count(shape) floats of this layout are the dense tensor, whatever the layout is called
+/// (for example channel blocks of a 1x1 image).
+bool isDense(const dnnl::memory::desc& desc);
+/// Whether the memory has elements beyond the tensor's (channels rounded up to a block).
+bool isPadded(const dnnl::memory::desc& desc);
+/// Blocked or channels-last rather than row-major.
+bool isPlain(const dnnl::memory::desc& desc);
+
+dnnl::primitive_attr userScratchpad();
+/// impl_info_str of a primitive descriptor.
+std::string implementation(const dnnl::primitive_desc_base& primitive);
+bool isReference(const std::string& implementation);
+
+}  // namespace equant::onednn
