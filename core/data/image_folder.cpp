@@ -20,6 +20,7 @@ namespace {
 struct Entry {
     fs::path path;
     std::optional<std::int64_t> label;
+    int line = 0;  ///< of the list that names it; 0: there is none
 };
 
 /// What was found at a path, before offset and limit.
@@ -27,6 +28,7 @@ struct Found {
     std::vector<Entry> entries;  ///< sorted by label, then path
     std::vector<std::string> classNames;
     std::string kind;
+    fs::path list;  ///< empty: there is none
 };
 
 constexpr std::int64_t kMostNamedClasses = 1'000'000;
@@ -78,7 +80,7 @@ Found asClasses(const Folders& folders) {
         const auto underscore = folder.find('_');
         const bool hasName = isNumbered && underscore != std::string::npos && underscore + 1 < folder.size();
         setClassName(found.classNames, label, hasName ? folder.substr(underscore + 1) : folder);
-        for (const auto& image : images) found.entries.push_back({image, label});
+        for (const auto& image : images) found.entries.push_back({image, label, 0});
     }
     std::stable_sort(found.entries.begin(), found.entries.end(),
                      [](const Entry& a, const Entry& b) { return a.label < b.label; });
@@ -91,12 +93,13 @@ Result<Found> fromList(const fs::path& list) {
     if (!files) return fail(files.error());
     Found found;
     for (const auto& file : *files) {
-        found.entries.push_back({file.path, file.label});
+        found.entries.push_back({file.path, file.label, file.line});
         setClassName(found.classNames, file.label, file.className);
     }
     std::stable_sort(found.entries.begin(), found.entries.end(),
                      [](const Entry& a, const Entry& b) { return a.label < b.label; });
     found.kind = list.filename().string();
+    found.list = list;
     return found;
 }
 
@@ -107,7 +110,7 @@ Result<Found> findImages(const fs::path& path) {
         if (!isImageFile(fs::directory_entry(path)))
             return fail(ErrorCode::InvalidArgument, "This is no kind of data that can be read.",
                         "Give an image folder, an .npy or .npz file, or a folder of test_data_set_*.", path.string());
-        found.entries.push_back({path, std::nullopt});
+        found.entries.push_back({path, std::nullopt, 0});
         found.kind = "one image";
         return found;
     }
@@ -115,21 +118,25 @@ Result<Found> findImages(const fs::path& path) {
 
     const auto direct = imagesIn(path);
     Folders folders;
+    std::string deeper;  // the first sub-folder, whatever it holds
     for (const auto& entry : fs::directory_iterator(path)) {
         const std::string folder = entry.path().filename().string();
         if (!entry.is_directory() || folder.starts_with('.')) continue;
+        if (deeper.empty() || folder < deeper) deeper = folder;
         if (auto images = imagesIn(entry.path()); !images.empty()) folders.emplace(folder, std::move(images));
     }
     // A single sub-folder ("images") tells no classes apart, unless its name is a class number.
     const bool isClassed =
         direct.empty() && (folders.size() > 1 || (folders.size() == 1 && leadingNumber(folders.begin()->first)));
     if (isClassed) return asClasses(folders);
-    for (const auto& image : direct) found.entries.push_back({image, std::nullopt});
+    for (const auto& image : direct) found.entries.push_back({image, std::nullopt, 0});
     for (const auto& [folder, images] : folders)
-        for (const auto& image : images) found.entries.push_back({image, std::nullopt});
+        for (const auto& image : images) found.entries.push_back({image, std::nullopt, 0});
     if (found.entries.empty())
         return fail(ErrorCode::InvalidArgument, "There are no images in this folder.",
-                    "Put images into it, or into one sub-folder per class.", path.string());
+                    deeper.empty() ? "Put images into it, or into one sub-folder per class."
+                                   : fmt::format("Its sub-folder \"{}\" may be what you want.", deeper),
+                    path.string());
     found.kind = "no labels";
     return found;
 }
@@ -214,9 +221,10 @@ Result<OpenedDataset> openImages(const fs::path& path, const Model& model, const
     const auto classes = classCount(model);
     std::vector<std::optional<std::int64_t>> labels;
     for (const auto& entry : found->entries) {
+        const std::string subject =
+            entry.line > 0 ? fmt::format("{}:{}", found->list.string(), entry.line) : entry.path.string();
         if (entry.label)
-            if (auto checked = checkLabel(*entry.label, classes, entry.path.string()); !checked)
-                return fail(checked.error());
+            if (auto checked = checkLabel(*entry.label, classes, subject); !checked) return fail(checked.error());
         labels.push_back(entry.label);
     }
     const auto chosen = selectSamples(labels, options, options.isSpread);

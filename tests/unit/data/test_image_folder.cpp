@@ -163,6 +163,8 @@ private slots:
     void emptyListsAndFoldersAreErrors() {
         QCOMPARE(open().error().code, ErrorCode::InvalidArgument);
         QVERIFY(mentions(why(open()), "no images"));
+        fs::create_directories(m_root / "train");
+        QVERIFY(mentions(why(open()), "\"train\""));
         addList("filename,label\n");
         QVERIFY(mentions(why(open()), "empty"));
         QCOMPARE(openDataset(m_root / "nowhere", classifier(), {}).error().code, ErrorCode::NotFound);
@@ -174,6 +176,7 @@ private slots:
         add("a.ppm");
         addList("a.ppm,10\n");
         QVERIFY(mentions(why(open(classifier(10))), "10 classes"));
+        QVERIFY(mentions(why(open(classifier(10))), "labels.csv:1"));
         QCOMPARE(why(open(classifier(11))), std::string());
         QCOMPARE(why(open(classifier(-1))), std::string());
         addList("a.ppm,-1\n");
