@@ -24,7 +24,8 @@ struct WeightAxes {
 [[nodiscard]] bool isWeightedOp(const Node& node);
 /// Input slot of the weight (1, for all of them) if the node is weighted; MatMul may have it first (slot 0).
 [[nodiscard]] std::optional<std::size_t> weightSlot(const Graph& graph, const Node& node);
-[[nodiscard]] WeightAxes weightAxes(const Node& node, int weightRank);
+/// `slot` is where the weight is (weightSlot): a MatMul with its weight first has the axes mirrored.
+[[nodiscard]] WeightAxes weightAxes(const Node& node, int weightRank, std::size_t slot = 1);
 /// Groups > 1 with one input channel per group.
 [[nodiscard]] bool isDepthwise(const Graph& graph, const Node& node);
 
