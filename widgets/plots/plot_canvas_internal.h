@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The QCustomPlot behind PlotView. Included by widgets/plots/*.cpp only, so that qcustomplot.h stays in this folder.
+// The canvas owns its state (scene, theme, selection); the layerables of plot_marks_internal.h read it when they draw.
+#pragma once
+
+#include <QPicture>
+#include <QSet>
+#include <optional>
+#include <qcustomplot.h>
+
+#include "widgets/plots/plot_scene.h"
+
+namespace equant::plots {
+
+class NameTicker;
+
+/// Series and point, by index into the scene.
+struct PointRef {
+    std::size_t series = 0, point = 0;
+    friend bool operator==(const PointRef&, const PointRef&) = default;
+};
+
+struct CanvasState {
+    PlotScene scene;
+    PlotTheme theme;
+    QSet<QString> selection;
+    QString emptyText;
+    QString titleOverride;
+    mutable QList<QRectF> takenByLabels;  ///< text drawn so far, so that labels never cover each other
+
+    double opacityOf(const QString& key) const;
+    QString title() const { return titleOverride.isEmpty() ? scene.title : titleOverride; }
+};
+
+class PlotCanvas : public QCustomPlot {
+public:
+    explicit PlotCanvas(QWidget* parent);
+
+    CanvasState& state() { return m_state; }
+    const CanvasState& state() const { return m_state; }
+
+    /// Call after the state changed: axes, colours and marks follow it.
+    void applyScene(bool keepView);
+    void applyTheme();
+    void resetView();
+    bool isZoomed() const { return m_isZoomed; }
+    void setZoomed(bool on) { m_isZoomed = on; }
+
+    QCPAxis* valueAxisOf(const PlotSeries& series) const;
+    QPointF pixelOf(const PointRef& ref) const;
+    /// The navigable point that `position` means, by the scene's pick rule.
+    std::optional<PointRef> pointAt(QPointF position) const;
+    /// Index of the draggable line within reach of `position`.
+    std::optional<std::size_t> draggableLineAt(QPointF position) const;
+    double lineValueAt(const PlotLine& line, QPointF position) const;
+    double linePixel(const PlotLine& line) const;
+
+    void setCursorPoint(std::optional<PointRef> ref);
+    /// Draws plot at `size` in the print theme, without cursor, with any painter device.
+    void render(QPaintDevice* device, QSize size, double scale = 1.0);
+
+protected:
+    void updateLayout() override;
+    void paintEvent(QPaintEvent* event) override;
+
+private:
+    void styleAxis(QCPAxis* axis, const PlotAxis& spec, bool isRight);
+    void setTicker(QCPAxis* axis, const PlotAxis& spec);
+    void planNames();
+    void showWhatFits();
+    void keepAspect();
+    void keepInside(QCPAxis* axis, const QCPRange& home);
+
+    CanvasState m_state;
+    class HeaderElement* m_header = nullptr;
+    QSharedPointer<NameTicker> m_nameTicker;
+    QCPRange m_homeX, m_homeY;
+    std::optional<PointRef> m_cursor;
+    bool m_isZoomed = false;
+    bool m_isSettingRange = false;
+    bool m_isRendering = false;
+};
+
+}  // namespace equant::plots

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/plots/plot_view.h"
+
+#include <QEvent>
+#include <QKeyEvent>
+#include <QMenu>
+#include <QMouseEvent>
+#include <QToolTip>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "widgets/plots/plot_view_internal.h"
+
+namespace equant::plots {
+
+void PlotView::Impl::showReadOut(const PointRef& ref, QPoint near) {
+    const QString text = point(ref).hover;
+    if (text.isEmpty()) return hideReadOut();
+    const qsizetype headEnd = text.indexOf(u'\n');
+    const QString head = text.left(headEnd).toHtmlEscaped();
+    const QString rest =
+        headEnd < 0 ? QString() : text.mid(headEnd + 1).toHtmlEscaped().replace(u'\n', QStringLiteral("<br>"));
+    readOut->setText(QStringLiteral("<b>%1</b>%2").arg(head, rest.isEmpty() ? rest : QStringLiteral("<br>") + rest));
+    readOut->setMaximumWidth(std::max(80, canvas->width() * 3 / 5));
+    readOut->adjustSize();
+    QPoint at = near + QPoint(14, 14);
+    if (at.x() + readOut->width() > canvas->width()) at.setX(near.x() - 14 - readOut->width());
+    if (at.y() + readOut->height() > canvas->height()) at.setY(near.y() - 14 - readOut->height());
+    readOut->move(std::max(0, at.x()), std::max(0, at.y()));
+    readOut->show();
+    readOut->raise();
+}
+
+void PlotView::Impl::hideReadOut() {
+    readOut->hide();
+}
+
+std::vector<std::size_t> PlotView::Impl::navigable() const {
+    std::vector<std::size_t> result;
+    for (std::size_t i = 0; i < scene().series.size(); ++i)
+        if (scene().series[i].isNavigable && !scene().series[i].points.empty()) result.push_back(i);
+    return result;
+}
+
+std::vector<std::size_t> PlotView::Impl::ordered(std::size_t series) const {
+    const auto& points = scene().series[series].points;
+    std::vector<std::size_t> order(points.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return points[a].x < points[b].x; });
+    return order;
+}
+
+std::size_t PlotView::Impl::nearest(std::size_t series, double x) const {
+    const auto& points = scene().series[series].points;
+    const auto it = std::min_element(points.begin(), points.end(), [x](const PlotPoint& a, const PlotPoint& b) {
+        return std::abs(a.x - x) < std::abs(b.x - x);
+    });
+    return static_cast<std::size_t>(it - points.begin());
+}
+
+PlotView::PlotView(QWidget* parent) : QWidget(parent), m_impl(std::make_unique<Impl>()) {
+    m_impl->canvas = new PlotCanvas(this);
+    m_impl->canvas->setObjectName(QStringLiteral("plotCanvas"));
+    m_impl->canvas->installEventFilter(this);
+    m_impl->canvas->state().emptyText = tr("Nothing to show yet");
+    m_impl->canvas->state().theme = PlotTheme::fromPalette(palette(), font());
+    m_impl->readOut = new QLabel(this);
+    m_impl->readOut->setObjectName(QStringLiteral("plotReadOut"));
+    m_impl->readOut->setAttribute(Qt::WA_TransparentForMouseEvents);
+    m_impl->readOut->setTextFormat(Qt::RichText);
+    m_impl->readOut->setFrameStyle(QFrame::Box | QFrame::Plain);
+    m_impl->readOut->setMargin(4);
+    m_impl->readOut->setAutoFillBackground(true);
+    m_impl->readOut->setBackgroundRole(QPalette::ToolTipBase);
+    m_impl->readOut->setForegroundRole(QPalette::ToolTipText);
+    m_impl->readOut->hide();
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(m_impl->canvas);
+    setFocusPolicy(Qt::StrongFocus);
+    m_impl->canvas->applyScene(false);
+}
+
+PlotView::~PlotView() {
+    m_impl->canvas->removeEventFilter(this);
+}
+
+const PlotScene& PlotView::scene() const {
+    return m_impl->scene();
+}
+
+const PlotTheme& PlotView::theme() const {
+    return m_impl->canvas->state().theme;
+}
+
+void PlotView::setEmptyText(const QString& text) {
+    m_impl->canvas->state().emptyText = text;
+    if (scene().isEmpty()) setAccessibleDescription(text);
+    m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
+QString PlotView::emptyText() const {
+    return m_impl->canvas->state().emptyText;
+}
+
+void PlotView::setTitle(const QString& title) {
+    m_impl->canvas->state().titleOverride = title;
+    setAccessibleName(this->title());
+    m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
+QString PlotView::title() const {
+    return m_impl->canvas->state().title();
+}
+
+void PlotView::setSelection(const QStringList& keys) {
+    const QSet<QString> wanted(keys.begin(), keys.end());
+    if (wanted == m_impl->canvas->state().selection) return;
+    m_impl->canvas->state().selection = wanted;
+    m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
+QStringList PlotView::selection() const {
+    QStringList keys = m_impl->canvas->state().selection.values();
+    keys.sort();
+    return keys;
+}
+
+void PlotView::selectByUser(const QStringList& keys) {
+    const QStringList old = selection();
+    setSelection(keys);
+    if (selection() != old) emit selectionChanged(selection());
+}
+
+void PlotView::setLogScale(bool on) {
+    if (on == m_impl->isLogScale) return;
+    m_impl->isLogScale = on;
+    rebuild();
+    emit logScaleChanged(on);
+}
+
+bool PlotView::isLogScale() const {
+    return m_impl->isLogScale;
+}
+
+void PlotView::resetView() {
+    m_impl->canvas->resetView();
+    m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
+std::pair<double, double> PlotView::visibleX() const {
+    const QCPRange range = m_impl->canvas->xAxis->range();
+    return {fromAxis(scene().x, range.lower), fromAxis(scene().x, range.upper)};
+}
+
+std::pair<double, double> PlotView::visibleY() const {
+    const QCPRange range = m_impl->canvas->yAxis->range();
+    return {fromAxis(scene().y, range.lower), fromAxis(scene().y, range.upper)};
+}
+
+QString PlotView::cursorKey() const {
+    return m_impl->cursor ? m_impl->point(*m_impl->cursor).key : QString();
+}
+
+QString PlotView::readOut() const {
+    const auto& ref = m_impl->cursor ? m_impl->cursor : m_impl->hovered;
+    return ref ? m_impl->point(*ref).hover : QString();
+}
+
+QPointF PlotView::pointPosition(const QString& seriesName, const QString& key) const {
+    const auto& series = scene().series;
+    m_impl->canvas->replot(QCustomPlot::rpQueuedRefresh);  // positions follow the last layout
+    for (std::size_t s = 0; s < series.size(); ++s) {
+        if (series[s].name != seriesName) continue;
+        for (std::size_t p = 0; p < series[s].points.size(); ++p)
+            if (series[s].points[p].key == key) return m_impl->canvas->pixelOf({s, p});
+    }
+    return {};
+}
+
+void PlotView::lineMoved(const QString&, double, bool) {}
+
+void PlotView::rebuild(bool keepView) {
+    m_impl->hovered.reset();
+    m_impl->cursor.reset();
+    m_impl->hideReadOut();
+    m_impl->canvas->state().scene = buildScene();
+    m_impl->canvas->applyScene(keepView);
+    setAccessibleName(title());
+    setAccessibleDescription(scene().isEmpty() ? emptyText() : scene().summary);
+}
+
+void PlotView::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    const bool concernsTheme = event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange ||
+                               event->type() == QEvent::StyleChange || event->type() == QEvent::ApplicationFontChange;
+    if (concernsTheme) {
+        m_impl->canvas->state().theme = PlotTheme::fromPalette(palette(), font());
+        m_impl->canvas->applyTheme();
+    } else if (event->type() == QEvent::LanguageChange || event->type() == QEvent::LocaleChange) {
+        rebuild(true);
+    }
+}
+
+void PlotView::moveCursor(int step, bool toEnd) {
+    const std::vector<std::size_t> series = m_impl->navigable();
+    if (series.empty()) return;
+    if (!m_impl->cursor) {
+        const std::vector<std::size_t> order = m_impl->ordered(series.front());
+        return setCursor(PointRef{series.front(), step > 0 && !toEnd ? order.front() : order.back()});
+    }
+    const std::vector<std::size_t> order = m_impl->ordered(m_impl->cursor->series);
+    const auto at = std::find(order.begin(), order.end(), m_impl->cursor->point) - order.begin();
+    const auto last = static_cast<std::ptrdiff_t>(order.size()) - 1;
+    const auto next = toEnd ? (step < 0 ? 0 : last) : std::clamp<std::ptrdiff_t>(at + step, 0, last);
+    setCursor(PointRef{m_impl->cursor->series, order[static_cast<std::size_t>(next)]});
+}
+
+bool PlotView::changeSeries(int step) {
+    const std::vector<std::size_t> series = m_impl->navigable();
+    if (!m_impl->cursor) return false;
+    const auto at = std::find(series.begin(), series.end(), m_impl->cursor->series) - series.begin() + step;
+    if (at < 0 || at >= static_cast<std::ptrdiff_t>(series.size())) return false;
+    const std::size_t next = series[static_cast<std::size_t>(at)];
+    setCursor(PointRef{next, m_impl->nearest(next, m_impl->point(*m_impl->cursor).x)});
+    return true;
+}
+
+void PlotView::setCursor(std::optional<PointRef> ref) {
+    m_impl->cursor = ref;
+    m_impl->canvas->setCursorPoint(ref);
+    if (!ref) {
+        m_impl->hideReadOut();
+        setAccessibleDescription(scene().isEmpty() ? emptyText() : scene().summary);
+        emit itemHovered(QString());
+        return;
+    }
+    const PlotPoint& point = m_impl->point(*ref);
+    const double x = toAxis(scene().x, point.x);
+    QCPAxis* axis = m_impl->canvas->xAxis;
+    if (!axis->range().contains(x)) {  // scroll a zoomed plot to the cursor
+        axis->setRange(x, axis->range().size(), Qt::AlignCenter);
+        m_impl->canvas->replot();
+    }
+    m_impl->showReadOut(*ref, m_impl->canvas->pixelOf(*ref).toPoint());
+    setAccessibleDescription(point.hover);
+    emit itemHovered(point.key);
+}
+
+void PlotView::activate(const QString& key, bool toggles) {
+    if (key.isEmpty()) return;
+    QStringList keys{key};
+    if (toggles) {
+        keys = selection();
+        if (keys.contains(key))
+            keys.removeAll(key);
+        else
+            keys += key;
+    }
+    selectByUser(keys);
+    emit itemActivated(key);
+}
+
+void PlotView::zoomBy(double factor) {
+    PlotCanvas* canvas = m_impl->canvas;
+    const bool hasCursor = m_impl->cursor.has_value();
+    const double centre =
+        hasCursor ? toAxis(scene().x, m_impl->point(*m_impl->cursor).x) : canvas->xAxis->range().center();
+    canvas->setZoomed(true);
+    canvas->xAxis->scaleRange(factor, centre);
+    if (scene().pick == Pick::Nearest) canvas->yAxis->scaleRange(factor);
+    canvas->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void PlotView::keyPressEvent(QKeyEvent* event) {
+    const bool toggles = event->modifiers() & Qt::ControlModifier;
+    switch (event->key()) {
+        case Qt::Key_Left:
+            return moveCursor(-1, false);
+        case Qt::Key_Right:
+            return moveCursor(1, false);
+        case Qt::Key_Home:
+            return moveCursor(-1, true);
+        case Qt::Key_End:
+            return moveCursor(1, true);
+        case Qt::Key_Up:
+            if (!changeSeries(-1)) break;
+            return;
+        case Qt::Key_Down:
+            if (!changeSeries(1)) break;
+            return;
+        case Qt::Key_Return:
+        case Qt::Key_Enter:
+            if (m_impl->cursor) return activate(cursorKey(), toggles);
+            break;
+        case Qt::Key_Escape:
+            if (m_impl->cursor) return setCursor(std::nullopt);
+            if (!selection().isEmpty()) return selectByUser({});
+            break;
+        case Qt::Key_0:
+            return resetView();
+        case Qt::Key_Plus:
+        case Qt::Key_Equal:
+            return zoomBy(0.8);
+        case Qt::Key_Minus:
+            return zoomBy(1.25);
+        case Qt::Key_L:
+            if (scene().canToggleLog) return setLogScale(!isLogScale());
+            break;
+        case Qt::Key_C:
+            if (toggles) return copyData();
+            break;
+        default:
+            break;
+    }
+    QWidget::keyPressEvent(event);
+}
+
+bool PlotView::focusNextPrevChild(bool next) {
+    // Tab walks the series first; after the last one it leaves the plot, so that nobody is trapped in it.
+    if (changeSeries(next ? 1 : -1)) return true;
+    return QWidget::focusNextPrevChild(next);
+}
+
+void PlotView::focusOutEvent(QFocusEvent* event) {
+    QWidget::focusOutEvent(event);
+    if (m_impl->cursor && event->reason() != Qt::PopupFocusReason) setCursor(std::nullopt);
+}
+
+void PlotView::hover(QPoint position) {
+    const auto ref = m_impl->canvas->pointAt(position);
+    const QString oldKey = m_impl->hovered ? m_impl->point(*m_impl->hovered).key : QString();
+    m_impl->hovered = ref;
+    m_impl->canvas->setCursorPoint(ref ? ref : m_impl->cursor);
+    if (ref)
+        m_impl->showReadOut(*ref, position);
+    else
+        m_impl->hideReadOut();
+    const QString key = ref ? m_impl->point(*ref).key : QString();
+    if (key != oldKey) emit itemHovered(key);
+    const bool isOnLine = m_impl->canvas->draggableLineAt(position).has_value();
+    m_impl->canvas->setCursor(isOnLine ? Qt::SizeVerCursor : ref ? Qt::PointingHandCursor : Qt::ArrowCursor);
+}
+
+bool PlotView::press(QMouseEvent* event) {
+    if (event->button() != Qt::LeftButton) return false;
+    m_impl->isPressed = true;
+    m_impl->pressPosition = event->position().toPoint();
+    m_impl->draggedLine = m_impl->canvas->draggableLineAt(event->position());
+    const bool isBox = event->modifiers() & Qt::ShiftModifier;
+    m_impl->canvas->setSelectionRectMode(isBox ? QCP::srmZoom : QCP::srmNone);
+    return m_impl->draggedLine.has_value();
+}
+
+bool PlotView::drag(QMouseEvent* event) {
+    if (!m_impl->isPressed) {
+        hover(event->position().toPoint());
+        return false;
+    }
+    if (m_impl->draggedLine && *m_impl->draggedLine < scene().lines.size()) {
+        const PlotLine line = scene().lines[*m_impl->draggedLine];
+        lineMoved(line.id, m_impl->canvas->lineValueAt(line, event->position()), false);
+        return true;
+    }
+    m_impl->hovered.reset();
+    m_impl->hideReadOut();
+    m_impl->canvas->setZoomed(true);
+    return false;
+}
+
+bool PlotView::release(QMouseEvent* event) {
+    if (event->button() != Qt::LeftButton || !m_impl->isPressed) return false;
+    m_impl->isPressed = false;
+    if (m_impl->draggedLine && *m_impl->draggedLine < scene().lines.size()) {
+        const PlotLine line = scene().lines[*m_impl->draggedLine];
+        m_impl->draggedLine.reset();
+        lineMoved(line.id, m_impl->canvas->lineValueAt(line, event->position()), true);
+        return true;
+    }
+    if ((event->position().toPoint() - m_impl->pressPosition).manhattanLength() < 4) {
+        const auto ref = m_impl->canvas->pointAt(event->position());
+        if (ref)
+            activate(m_impl->point(*ref).key, event->modifiers() & (Qt::ControlModifier | Qt::ShiftModifier));
+        else
+            selectByUser({});
+    }
+    return false;
+}
+
+bool PlotView::eventFilter(QObject* watched, QEvent* event) {
+    if (watched != m_impl->canvas) return QWidget::eventFilter(watched, event);
+    switch (event->type()) {
+        case QEvent::MouseButtonPress:
+            return press(static_cast<QMouseEvent*>(event));
+        case QEvent::MouseMove:
+            return drag(static_cast<QMouseEvent*>(event));
+        case QEvent::MouseButtonRelease:
+            return release(static_cast<QMouseEvent*>(event));
+        case QEvent::MouseButtonDblClick:
+            resetView();
+            return true;
+        case QEvent::Leave:
+            hover(QPoint(-1, -1));
+            return false;
+        case QEvent::Wheel: {
+            const auto* wheel = static_cast<QWheelEvent*>(event);
+            const bool isShifted = wheel->modifiers() & Qt::ShiftModifier;
+            const bool isColumn = scene().pick == Pick::Column;
+            m_impl->canvas->axisRect()->setRangeZoom(!isColumn   ? Qt::Horizontal | Qt::Vertical
+                                                     : isShifted ? Qt::Orientations(Qt::Vertical)
+                                                                 : Qt::Orientations(Qt::Horizontal));
+            m_impl->canvas->setZoomed(true);
+            m_impl->hideReadOut();
+            return false;
+        }
+        case QEvent::ContextMenu: {
+            std::unique_ptr<QMenu> menu(createContextMenu());
+            menu->exec(static_cast<QContextMenuEvent*>(event)->globalPos());
+            return true;
+        }
+        default:
+            return false;
+    }
+}
+
+QMenu* PlotView::createContextMenu() {
+    auto* menu = new QMenu(this);
+    const bool hasData = !scene().isEmpty();
+    const auto add = [&](const QString& text, auto slot) {
+        QAction* action = menu->addAction(text, this, slot);
+        action->setEnabled(hasData);
+        return action;
+    };
+    add(tr("Copy &image"), &PlotView::copyImage);
+    add(tr("Copy &data"), &PlotView::copyData);
+    add(tr("&Save as PNG, SVG, PDF or CSV…"), &PlotView::saveAs);
+    add(tr("Show &table"), &PlotView::showTable);
+    add(tr("Add to &report"), &PlotView::addToReportRequested);
+    menu->addSeparator();
+    if (scene().canToggleLog) {
+        QAction* log = add(tr("&Logarithmic scale (L)"), [this] { setLogScale(!isLogScale()); });
+        log->setCheckable(true);
+        log->setChecked(isLogScale());
+    }
+    add(tr("Reset &view (0)"), &PlotView::resetView);
+    return menu;
+}
+
+}  // namespace equant::plots

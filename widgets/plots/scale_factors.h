@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The factors that equalization chose for a pair of layers, as lollipops of log2(s) around 0 (unchanged). Channels that
+// the dead-channel guard left alone are marked with a cross at 0.
+#pragma once
+
+#include "widgets/plots/plot_view.h"
+
+namespace equant::plots {
+
+struct ScaleFactorsData {
+    QString pair;                 ///< name of the pair, such as "conv1 -> conv2"
+    std::vector<double> factors;  ///< s > 0 per channel
+    std::vector<bool> isDead;     ///< as long as `factors`, or empty
+};
+
+class ScaleFactors : public PlotView {
+    Q_OBJECT
+
+public:
+    explicit ScaleFactors(QWidget* parent = nullptr);
+    void setData(ScaleFactorsData content);
+    PlotTable table() const override;
+
+protected:
+    PlotScene buildScene() const override;
+
+private:
+    bool isDead(std::size_t channel) const { return channel < m_data.isDead.size() && m_data.isDead[channel]; }
+    ScaleFactorsData m_data;
+};
+
+}  // namespace equant::plots
