@@ -5,7 +5,7 @@ namespace equant {
 
 std::span<const KernelEntry> matrixKernels() {
     using namespace kernels;
-    static const auto kAll = joinTables({productKernels()});
+    static const auto kAll = joinTables({productKernels(), einsumKernels(), recurrentKernels()});
     return kAll;
 }
 

@@ -6,7 +6,9 @@
 
 namespace equant::kernels {
 
-std::span<const KernelEntry> productKernels();  ///< MatMul, Gemm, MatMulInteger, QLinearMatMul, Det
+std::span<const KernelEntry> productKernels();    ///< MatMul, Gemm, MatMulInteger, QLinearMatMul, Det
+std::span<const KernelEntry> einsumKernels();     ///< Einsum
+std::span<const KernelEntry> recurrentKernels();  ///< RNN, GRU, LSTM
 
 /// out [m, n] += a [m, k] * b [k, n], all row-major and dense.
 template <typename T>

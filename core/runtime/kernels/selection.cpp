@@ -13,7 +13,7 @@ Result<std::int64_t> normalizeIndex(std::int64_t index, std::int64_t extent) {
 
 std::span<const KernelEntry> selectionKernels() {
     using namespace kernels;
-    static const auto kAll = joinTables({gatherKernels(), scatterKernels(), pickKernels()});
+    static const auto kAll = joinTables({gatherKernels(), scatterKernels(), pickKernels(), nmsKernels()});
     return kAll;
 }
 

@@ -9,6 +9,7 @@ namespace equant::kernels {
 std::span<const KernelEntry> gatherKernels();   ///< Gather, GatherElements, GatherND
 std::span<const KernelEntry> scatterKernels();  ///< Scatter, ScatterElements, ScatterND, OneHot
 std::span<const KernelEntry> pickKernels();     ///< TopK, NonZero, Compress
+std::span<const KernelEntry> nmsKernels();      ///< NonMaxSuppression
 
 /// Index in [0, extent) of one that may count from the end; InvalidArgument outside.
 Result<std::int64_t> normalizeIndex(std::int64_t index, std::int64_t extent);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QtTest>
+#include <fmt/format.h>
 #include <random>
 
 #include "core/runtime/kernel.h"
@@ -32,7 +33,7 @@ inline Result<Kernel> kernelFor(const Node& node, std::int64_t opset) {
             if (entry.opType == node.opType) return entry.make(node, opset);
         }
     }
-    return fail(ErrorCode::Unsupported, "no kernel for " + node.opType);
+    return fail(ErrorCode::Unsupported, fmt::format("no kernel for {}", node.opType));
 }
 
 /// The node's outputs; an empty tensor stands for an omitted input.
@@ -50,7 +51,7 @@ inline Node makeNode(std::string opType, std::vector<std::pair<std::string, Attr
                      std::size_t outputs = 1) {
     Node node;
     node.opType = std::move(opType);
-    for (std::size_t i = 0; i < outputs; ++i) node.outputs.push_back("y" + std::to_string(i));
+    for (std::size_t i = 0; i < outputs; ++i) node.outputs.push_back(fmt::format("y{}", i));
     for (auto& [key, value] : attributes) node.setAttribute(key, std::move(value));
     return node;
 }
@@ -66,6 +67,10 @@ inline Tensor run1(const Node& node, const std::vector<Tensor>& inputs, std::int
 }
 
 inline Tensor floats(Shape shape, std::vector<float> values) {
+    return Tensor(std::move(shape), values);
+}
+template <typename T>
+Tensor of(Shape shape, std::vector<T> values) {
     return Tensor(std::move(shape), values);
 }
 inline Tensor ints(std::vector<std::int64_t> values) {
