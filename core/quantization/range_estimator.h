@@ -14,16 +14,9 @@
 #include "core/base/result.h"
 #include "core/graph/tensor.h"
 #include "core/quantization/grid.h"
+#include "core/quantization/settings.h"
 
 namespace equant {
-
-enum class RangeScheme {
-    MinMax,      ///< the whole range ("tf")
-    Sqnr,        ///< least squared error, clipped values counting three times ("tf-enhanced")
-    Percentile,  ///< cuts the given share off both tails
-    Mse,         ///< least squared error
-    Entropy      ///< least Kullback-Leibler divergence
-};
 
 /// "minmax", "sqnr", "percentile", "mse", "entropy".
 [[nodiscard]] std::string_view name(RangeScheme scheme);

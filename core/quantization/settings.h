@@ -6,7 +6,13 @@
 
 namespace equant {
 
-enum class RangeScheme { MinMax, Sqnr, Percentile, Mse, Entropy };
+enum class RangeScheme {
+    MinMax,      ///< the whole range ("tf")
+    Sqnr,        ///< least squared error, clipped values counting three times ("tf-enhanced")
+    Percentile,  ///< cuts the given share off both tails
+    Mse,         ///< least squared error
+    Entropy      ///< least Kullback-Leibler divergence
+};
 
 struct QuantizationSettings {
     int weightBits = 8;

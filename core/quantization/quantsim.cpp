@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/quantization/quantsim.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <functional>
+#include <mutex>
+
+#include "core/base/parallel.h"
+#include "core/graph/constants.h"
+#include "core/quantization/range_estimator.h"
+#include "core/runtime/executor.h"
+
+namespace equant {
+
+namespace {
+
+RangeSettings rangeSettings(const QuantizerSpec& spec, const QuantizationSettings& settings) {
+    RangeSettings range;
+    range.scheme = settings.scheme;
+    range.percentile = settings.percentile;
+    range.grid = spec.grid;
+    range.isAimetCompatible = settings.isAimetCompatible;
+    // Cutting tails off is meant for outliers of activations; every weight is there on purpose.
+    const bool cutsTails = range.scheme == RangeScheme::Percentile || range.scheme == RangeScheme::Entropy;
+    if (spec.isParameter() && cutsTails && !settings.isAimetCompatible) range.scheme = RangeScheme::MinMax;
+    return range;
+}
+
+CalibratedQuantizer calibrated(const QuantizerSpec& spec, std::vector<GridRange> grids, bool isAimetCompatible) {
+    CalibratedQuantizer quantizer;
+    quantizer.spec = spec;
+    quantizer.encoding =
+        toEncoding(grids, spec.grid, spec.axis, isAimetCompatible ? Rounding::HalfAwayFromZero : Rounding::HalfToEven);
+    quantizer.grids = std::move(grids);
+    return quantizer;
+}
+
+/// Every batch of calibration data, from wherever it comes. Thread-safe.
+struct BatchSource {
+    std::size_t batches = 0;
+    std::function<Result<std::vector<Tensor>>(std::size_t batch)> load;
+};
+
+/// Gathers what taps show during one forward pass and hands it to estimators as one batch per value.
+class TapCollector {
+public:
+    TapCollector(const std::vector<QuantizerSpec>& specs, const QuantizationSettings& settings)
+        : m_buffers(specs.size()) {
+        for (const QuantizerSpec& spec : specs) m_estimators.emplace_back(rangeSettings(spec, settings));
+    }
+    void take(std::size_t index, const Tensor& value) {
+        if (value.dtype() != DType::Float) return;
+        const auto values = value.data<float>();
+        m_buffers[index].insert(m_buffers[index].end(), values.begin(), values.end());
+    }
+    /// A model with a fixed batch runs sample by sample: only now the batch is complete.
+    void endBatch() {
+        for (std::size_t i = 0; i < m_buffers.size(); ++i) {
+            m_estimators[i].add(m_buffers[i]);
+            m_buffers[i].clear();
+        }
+    }
+    std::vector<RangeEstimator>& estimators() { return m_estimators; }
+
+private:
+    std::vector<RangeEstimator> m_estimators;
+    std::vector<std::vector<float>> m_buffers;
+};
+
+class FirstError {
+public:
+    void set(const Error& error) {
+        const std::scoped_lock lock(m_mutex);
+        if (!m_error) m_error = error;
+    }
+    [[nodiscard]] std::optional<Error> get() const {
+        const std::scoped_lock lock(m_mutex);
+        return m_error;
+    }
+
+private:
+    mutable std::mutex m_mutex;
+    std::optional<Error> m_error;
+};
+
+/// Activations are tapped; model inputs are read from what is fed.
+struct Watched {
+    std::vector<QuantizerSpec> specs;     ///< taps first, then inputs
+    std::vector<std::string> taps;        ///< names of the first specs
+    std::vector<std::size_t> inputIndex;  ///< input slot of each further spec
+};
+
+Watched watch(const Model& model, const QuantizerPlan& plan) {
+    Watched watched;
+    std::vector<QuantizerSpec> inputs;
+    const auto required = model.graph.requiredInputs();
+    for (const QuantizerSpec& spec : plan.quantizers) {
+        if (spec.isParameter() || spec.fixedRange) continue;
+        const auto input = std::find_if(required.begin(), required.end(),
+                                        [&](const ValueInfo* info) { return info->name == spec.value; });
+        if (input != required.end()) {
+            inputs.push_back(spec);
+            watched.inputIndex.push_back(static_cast<std::size_t>(input - required.begin()));
+        } else {
+            watched.specs.push_back(spec);
+            watched.taps.push_back(spec.value);
+        }
+    }
+    watched.specs.insert(watched.specs.end(), inputs.begin(), inputs.end());
+    return watched;
+}
+
+Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& watched, const QuantOverlay& weights,
+                                            const BatchSource& source, const QuantizationSettings& settings,
+                                            const CalibrationOptions& options, const JobContext& job) {
+    CompileOptions compileOptions;
+    compileOptions.taps = watched.taps;
+    // What AIMET watches are activations of the network whose weights are quantized already.
+    if (settings.isAimetCompatible) compileOptions.overlay = weights;
+    const auto executor = Executor::create(model, compileOptions);
+    if (!executor) return fail(executor.error());
+
+    const unsigned threads = settings.isAimetCompatible ? 1 : resolveThreads(options.threads);
+    std::vector<TapCollector> collectors(threads, TapCollector(watched.specs, settings));
+    FirstError firstError;
+    std::stop_source stopAll;
+    const std::stop_callback forward(job.stop, [&] { stopAll.request_stop(); });
+    job.begin("Calibrating", static_cast<std::int64_t>(source.batches));
+    parallelFor(source.batches, threads, stopAll.get_token(), [&](unsigned worker, std::size_t batch) {
+        const auto fed = source.load(batch);
+        TapCollector& collector = collectors[worker];
+        const auto outputs = !fed ? Result<std::vector<Tensor>>(fail(fed.error()))
+                                  : (*executor)->run(*fed, worker, [&](std::size_t tap, const Tensor& value) {
+                                        collector.take(tap, value);
+                                    });
+        if (!outputs) {
+            firstError.set(outputs.error());
+            stopAll.request_stop();
+            return;
+        }
+        for (std::size_t i = 0; i < watched.inputIndex.size(); ++i) {
+            collector.take(watched.taps.size() + i, (*fed)[watched.inputIndex[i]]);
+        }
+        collector.endBatch();
+        job.advance();
+    });
+    if (job.stopped()) return cancelled();
+    if (const auto error = firstError.get()) return fail(*error);
+
+    std::vector<RangeEstimator> estimators = std::move(collectors.front().estimators());
+    for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
+        for (std::size_t i = 0; i < estimators.size(); ++i) estimators[i].merge(collectors[worker].estimators()[i]);
+    }
+    return estimators;
+}
+
+Result<QuantizerPlan> planOf(const Model& model, const QuantizationSettings& settings) {
+    const auto rules = rulesOf(settings);
+    if (!rules) return fail(rules.error());
+    return placeQuantizers(model, *rules, settings);
+}
+
+/// Weight quantizers of the plan; those that cannot be are added to `sim.skipped`.
+void addWeights(const Model& model, const QuantizerPlan& plan, QuantSim& sim) {
+    for (const QuantizerSpec& spec : plan.quantizers) {
+        if (!spec.isParameter()) continue;
+        const auto tensor = constantValue(model.graph, spec.value);
+        const auto grids = tensor ? estimateGrids(*tensor, spec.axis, rangeSettings(spec, sim.settings))
+                                  : Result<std::vector<GridRange>>(fail(ErrorCode::InvalidArgument, "not a constant"));
+        if (grids) {
+            sim.quantizers.push_back(calibrated(spec, *grids, sim.settings.isAimetCompatible));
+        } else {
+            sim.skipped.push_back({spec.value, spec.layer, grids.error().message});
+        }
+    }
+}
+
+Result<QuantSim> calibrateOn(const Model& model, const BatchSource& source, const QuantizationSettings& settings,
+                             const CalibrationOptions& options, const JobContext& job) {
+    if (source.batches == 0) {
+        return fail(ErrorCode::InvalidArgument, "There are no samples to calibrate with.", "Give at least one sample.");
+    }
+    const auto plan = planOf(model, settings);
+    if (!plan) return fail(plan.error());
+    QuantSim sim;
+    sim.settings = settings;
+    sim.skipped = plan->skipped;
+    addWeights(model, *plan, sim);
+
+    const Watched watched = watch(model, *plan);
+    const auto estimators =
+        observe(model, watched, overlay(sim, QuantScope::WeightsOnly), source, settings, options, job);
+    if (!estimators) return fail(estimators.error());
+    for (std::size_t i = 0; i < watched.specs.size(); ++i) {
+        const QuantizerSpec& spec = watched.specs[i];
+        const auto grid = (*estimators)[i].grid();
+        if (!grid) {
+            sim.skipped.push_back({spec.value, spec.layer, "no finite float value was seen"});
+            continue;
+        }
+        sim.quantizers.push_back(calibrated(spec, {*grid}, settings.isAimetCompatible));
+        sim.quantizers.back().observed = (*estimators)[i].observed();
+    }
+    for (const QuantizerSpec& spec : plan->quantizers) {
+        if (!spec.fixedRange) continue;
+        const RealRange range = widenRange(*spec.fixedRange, 0.0);
+        sim.quantizers.push_back(
+            calibrated(spec, {gridFromRange(range.min, range.max, spec.grid)}, settings.isAimetCompatible));
+    }
+    const auto position = [&](const CalibratedQuantizer& quantizer) {
+        return std::find_if(plan->quantizers.begin(), plan->quantizers.end(),
+                            [&](const QuantizerSpec& spec) { return spec.value == quantizer.spec.value; });
+    };
+    std::stable_sort(sim.quantizers.begin(), sim.quantizers.end(),
+                     [&](const auto& a, const auto& b) { return position(a) < position(b); });
+    return sim;
+}
+
+}  // namespace
+
+const CalibratedQuantizer* QuantSim::find(std::string_view value) const {
+    const auto found = std::find_if(quantizers.begin(), quantizers.end(), [&](const CalibratedQuantizer& quantizer) {
+        return quantizer.spec.value == value;
+    });
+    return found == quantizers.end() ? nullptr : &*found;
+}
+
+QuantOverlay overlay(const QuantSim& sim, QuantScope scope) {
+    QuantOverlay values;
+    for (const CalibratedQuantizer& quantizer : sim.quantizers) {
+        if (scope == QuantScope::WeightsOnly && !quantizer.spec.isParameter()) continue;
+        if (scope == QuantScope::ActivationsOnly && quantizer.spec.isParameter()) continue;
+        values.emplace(quantizer.spec.value, quantizer.encoding);
+    }
+    return values;
+}
+
+Result<QuantSim> calibrate(const Model& model, const Dataset& dataset, const QuantizationSettings& settings,
+                           const CalibrationOptions& options, const JobContext& job) {
+    const std::size_t perBatch = std::max<std::size_t>(options.batch, 1);
+    BatchSource source;
+    source.batches = (dataset.size() + perBatch - 1) / perBatch;
+    source.load = [&](std::size_t batch) -> Result<std::vector<Tensor>> {
+        std::vector<Sample> samples;
+        for (std::size_t i = batch * perBatch; i < std::min((batch + 1) * perBatch, dataset.size()); ++i) {
+            auto sample = dataset.load(i);
+            if (!sample) return fail(sample.error());
+            samples.push_back(std::move(*sample));
+        }
+        return stackSamples(samples);
+    };
+    auto sim = calibrateOn(model, source, settings, options, job);
+    if (sim) sim->samples = dataset.size();
+    return sim;
+}
+
+Result<QuantSim> calibrate(const Model& model, std::span<const std::vector<Tensor>> batches,
+                           const QuantizationSettings& settings, const CalibrationOptions& options,
+                           const JobContext& job) {
+    BatchSource source;
+    source.batches = batches.size();
+    source.load = [&](std::size_t batch) -> Result<std::vector<Tensor>> { return batches[batch]; };
+    auto sim = calibrateOn(model, source, settings, options, job);
+    if (sim) {
+        for (const auto& batch : batches) {
+            if (!batch.empty() && batch.front().rank() > 0)
+                sim->samples += static_cast<std::size_t>(batch.front().dim(0));
+        }
+    }
+    return sim;
+}
+
+Result<QuantSim> calibrateWeights(const Model& model, const QuantizationSettings& settings) {
+    const auto plan = planOf(model, settings);
+    if (!plan) return fail(plan.error());
+    QuantSim sim;
+    sim.settings = settings;
+    sim.skipped = plan->skipped;
+    addWeights(model, *plan, sim);
+    return sim;
+}
+
+}  // namespace equant
