@@ -15,8 +15,9 @@ namespace equant {
 
 namespace {
 
-constexpr std::array kNeverQuantized = {"Flatten", "Gather",   "Reshape", "Shape",     "Unsqueeze", "Squeeze",
-                                        "Split",   "Compress", "Tile",    "Transpose", "Identity"};
+constexpr std::array kNeverQuantized = {"Flatten", "Gather",    "Reshape",  "Shape",          "Unsqueeze",
+                                        "Squeeze", "Split",     "Compress", "QuantizeLinear", "DequantizeLinear",
+                                        "Tile",    "Transpose", "Identity"};
 constexpr std::array kGivesBool = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
                                    "Not",   "Xor",     "IsNaN",          "IsInf"};
 constexpr std::array kGivesIndices = {"Shape", "Size", "ArgMax", "ArgMin", "NonZero", "NonMaxSuppression"};
@@ -185,6 +186,8 @@ private:
 
     void placeParameter(const Node& node, std::size_t slot, QuantizedRole role) {
         const std::string& value = node.inputs[slot];
+        const auto constant = constantInput(m_graph, node, slot);
+        if (!constant) return;  // computed by another node: an activation, quantized where it is produced
         const ParameterRule rule = m_rules.parameter(node.opType, role == QuantizedRole::Bias ? "bias" : "weight");
         if (!isFloat(value)) return skip(value, node, "not a float value");
         if (!rule.isQuantized.value_or(false)) {
@@ -195,8 +198,7 @@ private:
         QuantizerSpec spec{value, role, node.label(), {}, -1, {}};
         spec.grid = {m_settings.weightBits, rule.isSymmetric.value_or(m_settings.hasSymmetricWeights),
                      m_rules.isStrict.value_or(false), m_rules.isUnsignedSymmetric.value_or(false)};
-        const auto constant = constantInput(m_graph, node, slot);
-        if (constant && m_rules.operatorRule(node.opType).isPerChannel.value_or(m_settings.isPerChannel)) {
+        if (m_rules.operatorRule(node.opType).isPerChannel.value_or(m_settings.isPerChannel)) {
             spec.axis = channelAxis(node, slot, role, constant->rank());
         }
         add(std::move(spec));
