@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The manners all plots share: exports, selection, keyboard, palette, empty and large data, tiny sizes.
+#include <QAccessible>
 #include <QDialog>
 #include <QFile>
 #include <QLabel>
@@ -253,6 +254,16 @@ private slots:
         QVERIFY2(after < before && after > before / 10, qPrintable(QStringLiteral("%1 %2").arg(before).arg(after)));
     }
 
+    void keysOfOtherPlotsFadeNothing() {
+        CostBars plot;
+        plot.setData(samples::cost(12));
+        const QImage plain = plot.toImage({500, 300});
+        plot.setSelection({QStringLiteral("17"), QStringLiteral("elsewhere")});
+        QCOMPARE(plot.toImage({500, 300}), plain);
+        plot.setSelection({QStringLiteral("layer3"), QStringLiteral("elsewhere")});
+        QVERIFY(plot.toImage({500, 300}) != plain);
+    }
+
     void theKeyboardReachesEveryPoint() {
         RangeDumbbell plot;
         plot.setData(samples::ranges(6));
@@ -370,6 +381,26 @@ private slots:
         QCOMPARE(view->rowCount(), 8);
         QCOMPARE(view->item(3, 1)->data(Qt::DisplayRole).toDouble(), plot.table().rows[3][1].toDouble());
         dialog->close();
+    }
+
+    void screenReadersSeeAChartWithItsFinding() {
+        CostBars plot;
+        plot.setData(samples::cost(5));
+        QAccessibleInterface* accessible = QAccessible::queryAccessibleInterface(&plot);
+        QVERIFY(accessible);
+        QCOMPARE(accessible->role(), QAccessible::Chart);
+        QCOMPARE(accessible->text(QAccessible::Name), plot.title());
+        QCOMPARE(accessible->text(QAccessible::Description), plot.scene().summary);
+    }
+
+    void axisNamesLoseWhatAllShare() {
+        const QStringList names{samples::layerName(0), samples::layerName(4)};
+        QCOMPARE(shortNames(names), (QStringList{QStringLiteral("0/conv/conv.0"), QStringLiteral("1/conv/conv.1")}));
+        QCOMPARE(shortNames({QStringLiteral("a/b"), QStringLiteral("a/b")}),
+                 (QStringList{QStringLiteral("a/b"), QStringLiteral("a/b")}));
+        QCOMPARE(shortNames({QStringLiteral("conv1"), QStringLiteral("conv2")}),
+                 (QStringList{QStringLiteral("conv1"), QStringLiteral("conv2")}));
+        QCOMPARE(shortNames({QStringLiteral("conv1"), QString()}), (QStringList{QStringLiteral("conv1"), QString()}));
     }
 
     void titleCanBeReplaced() {

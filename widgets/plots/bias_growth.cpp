@@ -61,7 +61,7 @@ PlotScene BiasGrowth::buildScene() const {
                             .arg(m_data.layer, numberText(largestBefore), numberText(largestAfter))
                       : tr("%1: the largest bias is %2").arg(m_data.layer, numberText(largestBefore));
     if (hasRange)
-        scene.title += beyond > 0 ? tr("; %n channel(s) exceed the activation range, absorb them", nullptr, beyond)
+        scene.title += beyond > 0 ? tr("; %n channels exceed the activation range, absorb them", nullptr, beyond)
                                   : tr(", within the activation range");
     scene.summary = scene.title + u'.';
     return scene;

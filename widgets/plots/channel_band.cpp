@@ -157,7 +157,7 @@ PlotScene ChannelBand::buildScene() const {
                      numberText(widest(m_data.after, order) / std::max(medianWidth(m_data.after, order), 1e-300), 2));
     scene.detail = tr("Bands: smallest to largest weight of a channel; ticks: mean");
     if (capped > 0)
-        scene.detail += tr(" · %n band(s) go on beyond the axis, to ±%1", nullptr, capped).arg(numberText(farthest));
+        scene.detail += tr(" · %n bands go on beyond the axis, to ±%1", nullptr, capped).arg(numberText(farthest));
     scene.summary = scene.title + u'.';
     addGrid(scene);
     scene.series = {std::move(before), std::move(after)};

@@ -87,10 +87,10 @@ QString CostBars::finding(const std::vector<std::size_t>& largest, double total)
     const QString share = percentText(total > 0.0 ? 100.0 * sum / total : 0.0);
     const int all = static_cast<int>(largest.size());
     if (m_metric == Metric::Macs)
-        return tr("%1 of %n layer(s) do %2 of the multiply-accumulates", nullptr, all).arg(count).arg(share);
+        return tr("%1 of %n layers do %2 of the multiply-accumulates", nullptr, all).arg(count).arg(share);
     if (m_metric == Metric::ActivationBytes)
-        return tr("%1 of %n layer(s) write %2 of the activation bytes", nullptr, all).arg(count).arg(share);
-    return tr("%1 of %n layer(s) hold %2 of the parameters", nullptr, all).arg(count).arg(share);
+        return tr("%1 of %n layers write %2 of the activation bytes", nullptr, all).arg(count).arg(share);
+    return tr("%1 of %n layers hold %2 of the parameters", nullptr, all).arg(count).arg(share);
 }
 
 PlotScene CostBars::buildScene() const {
@@ -145,7 +145,7 @@ PlotScene CostBars::buildScene() const {
             {.id = QStringLiteral("coverage"),
              .value = m_coverage,
              .label =
-                 tr("%1 in %n layer(s)", nullptr, static_cast<int>(coveredKeys().size())).arg(percentText(m_coverage)),
+                 tr("%1 in %n layers", nullptr, static_cast<int>(coveredKeys().size())).arg(percentText(m_coverage)),
              .isOnRightAxis = true});
     return scene;
 }

@@ -105,7 +105,7 @@ PlotScene CostScatter::buildScene() const {
                    {0.01, 0.01, Qt::AlignLeft | Qt::AlignTop, tr("small but busy: quantize, keep the shape")},
                    {0.99, 0.99, Qt::AlignRight | Qt::AlignBottom, tr("large and idle: cheap to compress")},
                    {0.01, 0.99, Qt::AlignLeft | Qt::AlignBottom, tr("small and idle: leave")}};
-    scene.title = tr("%1 of %n layer(s) are above the median in both parameters and MACs", nullptr,
+    scene.title = tr("%1 of %n layers are above the median in both parameters and MACs", nullptr,
                      static_cast<int>(parameters.size()))
                       .arg(heavy);
     scene.detail = tr("Symbol area: activation bytes, up to %1. Thin lines: medians.").arg(bytesText(largestBytes));

@@ -34,8 +34,8 @@ PlotScene DisplacementField::buildScene() const {
     PlotScene scene;
     PlotSeries arrows{
         .name = tr("Movement"), .mark = Mark::Arrows, .ink = {Role::Muted}, .isInLegend = false, .isNavigable = false};
-    PlotSeries before{.name = tr("Before"), .ink = {Role::Before}, .isFilled = false, .size = 6.0};
-    PlotSeries after{.name = tr("After equalization"), .ink = {Role::After}, .symbol = Symbol::Diamond, .size = 6.0};
+    PlotSeries before{.name = tr("Before"), .ink = {Role::Before}, .isFilled = false, .size = 5.0};
+    PlotSeries after{.name = tr("After equalization"), .ink = {Role::After}, .symbol = Symbol::Diamond, .size = 5.0};
     double left = 0.0, right = 0.0, bottom = 0.0, top = 0.0;
     std::vector<double> widthsBefore, widthsAfter;
     for (std::size_t i = 0; i < m_data.before.size(); ++i) {

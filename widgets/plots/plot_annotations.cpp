@@ -110,19 +110,24 @@ void AnnotationLayer::drawReferenceLine(QCPPainter* painter, const PlotLine& lin
         places = {QRectF(QPointF(at + 3, area.top() + 2), size),
                   QRectF(QPointF(at - size.width() - 3, area.top() + 2), size)};
     }
+    const QRectF* best = nullptr;
+    int fewest = std::numeric_limits<int>::max();
     for (const QRectF& place : places) {
         const bool isFree = std::none_of(m_state.takenByLabels.begin(), m_state.takenByLabels.end(),
                                          [&](const QRectF& other) { return other.intersects(place); });
-        if (!area.contains(place) || !isFree) continue;
-        m_state.takenByLabels.append(place);
-        QColor veil = theme.background;
-        veil.setAlphaF(0.8F);
-        painter->fillRect(place, veil);
-        painter->setFont(theme.smallFont());
-        painter->setPen(withContrast(colour, theme.background, kTextContrast));
-        painter->drawText(place, Qt::AlignCenter, text);
-        return;
+        const int covered = area.contains(place) && isFree ? m_canvas->countPointsIn(place) : fewest;
+        if (covered >= fewest) continue;
+        fewest = covered;
+        best = &place;
     }
+    if (!best) return;
+    m_state.takenByLabels.append(*best);
+    QColor veil = theme.background;
+    veil.setAlphaF(0.8F);
+    painter->fillRect(*best, veil);
+    painter->setFont(theme.smallFont());
+    painter->setPen(withContrast(colour, theme.background, kTextContrast));
+    painter->drawText(*best, Qt::AlignCenter, text);
 }
 
 }  // namespace equant::plots

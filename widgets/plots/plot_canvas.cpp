@@ -72,6 +72,7 @@ void PlotCanvas::applyScene(bool keepView) {
     const QCPRange oldX = xAxis->range(), oldY = yAxis->range();
     const bool staysZoomed = keepView && m_isZoomed;
     m_cursor.reset();
+    m_state.updateFading();
     clearPlottables();
     m_nameTicker.reset();
     const PlotScene& scene = m_state.scene;
@@ -110,7 +111,7 @@ void PlotCanvas::setTicker(QCPAxis* axis, const PlotAxis& spec) {
     axis->setNumberFormat(QStringLiteral("g"));
     axis->setTickLabelRotation(0);
     if (spec.ticks == Ticks::Names) {
-        m_nameTicker.reset(new NameTicker(spec.names));
+        m_nameTicker.reset(new NameTicker(shortNames(spec.names)));
         axis->setTicker(m_nameTicker);
     } else if (spec.scale == Scale::SignedLog) {
         axis->setTicker(QSharedPointer<SignedLogTicker>::create(spec));
@@ -187,6 +188,14 @@ std::optional<PointRef> PlotCanvas::pointAt(QPointF position) const {
     return bestDistance <= (isColumn ? std::max(kReach, column) + 10.0 : kReach) ? best : std::nullopt;
 }
 
+int PlotCanvas::countPointsIn(const QRectF& rect) const {
+    int count = 0;
+    for (std::size_t s = 0; s < m_state.scene.series.size(); ++s)
+        for (std::size_t p = 0; p < m_state.scene.series[s].points.size(); ++p)
+            count += rect.contains(pixelOf({s, p})) ? 1 : 0;
+    return count;
+}
+
 double PlotCanvas::linePixel(const PlotLine& line) const {
     if (line.orientation == Qt::Vertical) return xAxis->coordToPixel(toAxis(m_state.scene.x, line.value));
     const bool isRight = line.isOnRightAxis && m_state.scene.right;
@@ -234,7 +243,8 @@ void PlotCanvas::showWhatFits() {
     apply(yAxis, scene.y.title);
     apply(yAxis2, scene.right ? scene.right->title : QString());
     xAxis->ticker()->setTickCount(std::clamp(width / 90, 2, 10));
-    for (QCPAxis* axis : {yAxis, yAxis2}) axis->ticker()->setTickCount(std::clamp(height / 60, 2, 7));
+    yAxis->ticker()->setTickCount(std::clamp(height / 60, 2, 7));
+    yAxis2->ticker()->setTickCount(std::clamp(height / 90, 2, 5));
 }
 
 void PlotCanvas::planNames() {
@@ -250,7 +260,7 @@ void PlotCanvas::planNames() {
         if (widest > spacing) break;
     }
     const bool isLevel = widest <= spacing - 8.0 || spacing >= 110.0;
-    const int step = isLevel ? 1 : static_cast<int>(std::ceil(metrics.height() * 1.5 / std::max(spacing, 1e-3)));
+    const int step = isLevel ? 1 : static_cast<int>(std::ceil(metrics.height() * 1.7 / std::max(spacing, 1e-3)));
     const double longest = isLevel ? spacing - 8.0 : std::clamp(viewport().height() * 0.34, 30.0, kLabelWidth);
     QStringList labels;
     for (qsizetype i = 0; i < names.size(); ++i) {

@@ -24,11 +24,13 @@ struct CanvasState {
     PlotScene scene;
     PlotTheme theme;
     QSet<QString> selection;
+    bool isFading = false;  ///< a selected item is in the scene; keys of other plots must not fade everything
     QString emptyText;
     QString titleOverride;
     mutable QList<QRectF> takenByLabels;  ///< text drawn so far, so that labels never cover each other
 
     double opacityOf(const QString& key) const;
+    void updateFading();
     QString title() const { return titleOverride.isEmpty() ? scene.title : titleOverride; }
 };
 
@@ -50,6 +52,8 @@ public:
     QPointF pixelOf(const PointRef& ref) const;
     /// The navigable point that `position` means, by the scene's pick rule.
     std::optional<PointRef> pointAt(QPointF position) const;
+    /// How many points a label in `rect` would cover.
+    int countPointsIn(const QRectF& rect) const;
     /// Index of the draggable line within reach of `position`.
     std::optional<std::size_t> draggableLineAt(QPointF position) const;
     double lineValueAt(const PlotLine& line, QPointF position) const;

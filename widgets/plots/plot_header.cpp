@@ -117,7 +117,7 @@ void HeaderElement::draw(QCPPainter* painter) {
             painter->drawLine(QPointF(centre.x() - 10, centre.y()), QPointF(centre.x() + 10, centre.y()));
         }
         if (series.mark == Mark::Arrows)
-            drawSymbol(painter, Symbol::TriangleUp, centre + QPointF(4, 0), 6, colour, true, theme.background);
+            drawSymbol(painter, Symbol::TriangleDown, centre, 6, colour, true, theme.background);
         else if (!isBlock && series.mark != Mark::Connectors)
             drawSymbol(painter, series.symbol, centre, 7, colour, series.isFilled, theme.background);
         painter->setPen(theme.text);

@@ -48,7 +48,10 @@ void drawSymbol(QPainter* painter, Symbol symbol, QPointF centre, double size, c
         painter->drawLine(QLineF(centre.x() - d, centre.y() + e, centre.x() + d, centre.y() - e));
         return;
     }
-    painter->setPen(isFilled ? QPen(background, 0.6) : QPen(colour, 1.5));
+    if (isFilled)
+        painter->setPen(size < 6.0 ? QPen(Qt::NoPen) : QPen(background, 0.6));
+    else
+        painter->setPen(QPen(colour, std::min(1.5, size * 0.28)));
     painter->setBrush(isFilled ? colour : background);
     if (symbol == Symbol::Circle)
         painter->drawEllipse(centre, r, r);
@@ -74,7 +77,15 @@ void drawHatched(QPainter* painter, const QRectF& rect, const QColor& colour) {
 }
 
 double CanvasState::opacityOf(const QString& key) const {
-    return selection.isEmpty() || selection.contains(key) ? 1.0 : kFadedOpacity;
+    return !isFading || selection.contains(key) ? 1.0 : kFadedOpacity;
+}
+
+void CanvasState::updateFading() {
+    isFading =
+        !selection.isEmpty() && std::any_of(scene.series.begin(), scene.series.end(), [this](const PlotSeries& series) {
+            return std::any_of(series.points.begin(), series.points.end(),
+                               [this](const PlotPoint& point) { return selection.contains(point.key); });
+        });
 }
 
 SeriesMarks::SeriesMarks(QCPAxis* keyAxis, QCPAxis* valueAxis, const CanvasState& state, std::size_t index)
@@ -154,8 +165,9 @@ void SeriesMarks::drawLegendIcon(QCPPainter*, const QRectF&) const {}  // the he
 void SeriesMarks::drawLine(QCPPainter* painter) const {
     QPolygonF polyline;
     for (const PlotPoint& point : series().points) polyline << anchor(point);
-    painter->setOpacity(m_state.selection.isEmpty() ? 1.0 : 0.5);
-    painter->setPen(QPen(m_state.theme.colour(series().ink), 1.6, series().isDashed ? Qt::DashLine : Qt::SolidLine,
+    painter->setOpacity(m_state.isFading ? 0.5 : 1.0);
+    const double width = m_spacing < 4.0 ? 1.0 : 1.6;
+    painter->setPen(QPen(m_state.theme.colour(series().ink), width, series().isDashed ? Qt::DashLine : Qt::SolidLine,
                          Qt::RoundCap, Qt::RoundJoin));
     painter->setBrush(Qt::NoBrush);
     painter->drawPolyline(polyline);
@@ -207,7 +219,7 @@ void SeriesMarks::drawBar(QCPPainter* painter, const PlotPoint& point, const QCo
     else
         drawHatched(painter, rect, colour);
     painter->setAntialiasing(true);
-    if (!m_state.selection.isEmpty() && m_state.selection.contains(point.key)) {
+    if (m_state.selection.contains(point.key)) {
         painter->setPen(QPen(m_state.theme.text, 1.4));
         painter->setBrush(Qt::NoBrush);
         painter->drawRect(rect.adjusted(-1, -1, 1, 0));
@@ -221,13 +233,13 @@ void SeriesMarks::drawInterval(QCPPainter* painter, const PlotPoint& point, cons
     QRectF rect = columnRect(point);
     if (rect.height() < 1.0) rect.adjust(0, -0.5, 0, 0.5);
     QColor fill = colour;
-    if (!series().isFilled) fill.setAlphaF(0.28F);
+    if (!series().isFilled) fill.setAlphaF(rect.width() < 4.0 ? 0.75F : kHollowOpacity);  // no outline when thin
     painter->setAntialiasing(rect.width() > 3.0);
     painter->setPen(!series().isFilled && rect.width() >= 4.0 ? QPen(colour, 1.0) : QPen(Qt::NoPen));
     painter->setBrush(fill);
     painter->drawRect(rect);
     painter->setAntialiasing(true);
-    if (std::isfinite(point.mid) && rect.width() >= 2.0) {
+    if (std::isfinite(point.mid) && rect.width() >= 3.0) {
         const double y = pixel(point.x, point.mid).y();
         painter->setPen(QPen(series().isFilled ? m_state.theme.background : colour, 1.6, Qt::SolidLine, Qt::FlatCap));
         painter->drawLine(QLineF(rect.left(), y, rect.right(), y));
@@ -283,10 +295,11 @@ void SeriesMarks::drawText(QCPPainter* painter, const PlotPoint& point) const {
     QPointF top = anchor(point);
     if (std::isfinite(point.high)) top.setY(std::min(top.y(), pixel(point.x, point.high).y()));
     const double reach = series().mark == Mark::Bars ? (point.isFlagged ? 12.0 : 2.0) : symbolSize(point) / 2.0 + 3.0;
-    const QList<QRectF> places = {QRectF(QPointF(top.x() - size.width() / 2, top.y() - reach - size.height()), size),
-                                  QRectF(QPointF(top.x() + reach, top.y() - size.height() / 2), size),
-                                  QRectF(QPointF(top.x() - reach - size.width(), top.y() - size.height() / 2), size),
-                                  QRectF(QPointF(top.x() - size.width() / 2, top.y() + reach), size)};
+    QList<QRectF> places = {QRectF(QPointF(top.x() - size.width() / 2, top.y() - reach - size.height()), size),
+                            QRectF(QPointF(top.x() + reach, top.y() - size.height() / 2), size),
+                            QRectF(QPointF(top.x() - reach - size.width(), top.y() - size.height() / 2), size),
+                            QRectF(QPointF(top.x() - size.width() / 2, top.y() + reach), size)};
+    if (series().mark == Mark::Arrows) std::reverse(places.begin(), places.end());  // the shaft is above
     for (const QRectF& place : places) {
         const bool isInside = QRectF(area).contains(place);
         const bool isFree = std::none_of(m_state.takenByLabels.begin(), m_state.takenByLabels.end(),

@@ -7,6 +7,9 @@
 
 namespace equant::plots {
 
+/// Fill of bands that stand for "before".
+inline constexpr float kHollowOpacity = 0.28F;
+
 void drawSymbol(QPainter* painter, Symbol symbol, QPointF centre, double size, const QColor& colour, bool isFilled,
                 const QColor& background);
 

@@ -78,9 +78,33 @@ QString percentText(double percent) {
     return QLocale().toString(percent, 'f', percent > 0.0 && percent < 10.0 ? 1 : 0) + QStringLiteral("\u202F%");
 }
 
+QStringList shortNames(const QStringList& names) {
+    if (names.size() < 2) return names;
+    const auto isBreak = [](QChar c) { return c == u'/' || c == u'.' || c == u'_' || c == u':'; };
+    const QString& first = names.front();
+    qsizetype prefix = first.size(), suffix = first.size();
+    for (const QString& name : names) {
+        qsizetype same = 0;
+        while (same < std::min(prefix, name.size()) && name[same] == first[same]) ++same;
+        prefix = same;
+        same = 0;
+        while (same < std::min(suffix, name.size()) && name[name.size() - 1 - same] == first[first.size() - 1 - same])
+            ++same;
+        suffix = same;
+    }
+    while (prefix > 0 && !isBreak(first[prefix - 1])) --prefix;
+    while (suffix > 0 && !isBreak(first[first.size() - suffix])) --suffix;
+    QStringList result;
+    for (const QString& name : names) {
+        const qsizetype length = name.size() - prefix - suffix;
+        result += length > 0 ? name.mid(prefix, length) : name;
+    }
+    return result;
+}
+
 QString skippedText(int count) {
     if (count == 0) return {};
-    return QCoreApplication::translate("equant::plots", "%n item(s) without finite values left out", nullptr, count);
+    return QCoreApplication::translate("equant::plots", "%n items without finite values left out", nullptr, count);
 }
 
 }  // namespace equant::plots

@@ -128,6 +128,9 @@ QString numberText(double value, int significantDigits = 3);
 QString countText(double value);  ///< 950, 1.2 k, 3.4 M
 QString bytesText(double bytes);  ///< 950 B, 1.2 kB, 3.4 MB
 QString percentText(double percent);
+/// Names without the path parts that all of them share ("/features/features.3/Conv" becomes "3" among its like), for
+/// axis labels. Never makes a name empty.
+QStringList shortNames(const QStringList& names);
 QString skippedText(int count);  ///< "2 items without finite values are left out", empty for 0
 
 }  // namespace equant::plots

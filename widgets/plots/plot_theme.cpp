@@ -33,7 +33,7 @@ PlotTheme makeTheme(const QColor& background, const QColor& text, const QFont& f
     theme.background = background;
     theme.text = withContrast(text, background, 7.0);
     theme.mutedText = withContrast(mixed(theme.text, background, 0.35), background, kTextContrast);
-    theme.grid = mixed(background, theme.text, theme.isDark ? 0.16 : 0.10);
+    theme.grid = mixed(background, theme.text, theme.isDark ? 0.13 : 0.10);
     theme.axis = mixed(background, theme.text, 0.45);
     const auto& stops = theme.isDark ? kDark : kLight;
     for (std::size_t i = 0; i < stops.size(); ++i)

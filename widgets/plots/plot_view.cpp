@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/plots/plot_view.h"
 
+#include <QAccessible>
+#include <QAccessibleWidget>
 #include <QEvent>
 #include <QKeyEvent>
 #include <QMenu>
@@ -14,6 +16,25 @@
 #include "widgets/plots/plot_view_internal.h"
 
 namespace equant::plots {
+namespace {
+
+/// A plot is one chart to a screen reader: name = finding, description = summary or item under the cursor.
+class AccessiblePlot : public QAccessibleWidget {
+public:
+    explicit AccessiblePlot(PlotView* plot) : QAccessibleWidget(plot, QAccessible::Chart) {}
+    int childCount() const override { return 0; }
+    QString text(QAccessible::Text kind) const override {
+        if (kind == QAccessible::Value) return static_cast<PlotView*>(widget())->readOut();
+        return QAccessibleWidget::text(kind);
+    }
+};
+
+QAccessibleInterface* makeAccessible(const QString&, QObject* object) {
+    auto* plot = qobject_cast<PlotView*>(object);
+    return plot ? new AccessiblePlot(plot) : nullptr;
+}
+
+}  // namespace
 
 void PlotView::Impl::showReadOut(const PointRef& ref, QPoint near) {
     const QString text = point(ref).hover;
@@ -62,6 +83,8 @@ std::size_t PlotView::Impl::nearest(std::size_t series, double x) const {
 }
 
 PlotView::PlotView(QWidget* parent) : QWidget(parent), m_impl(std::make_unique<Impl>()) {
+    static const bool isFactoryInstalled = (QAccessible::installFactory(makeAccessible), true);
+    Q_UNUSED(isFactoryInstalled)
     m_impl->canvas = new PlotCanvas(this);
     m_impl->canvas->setObjectName(QStringLiteral("plotCanvas"));
     m_impl->canvas->installEventFilter(this);
@@ -120,6 +143,7 @@ void PlotView::setSelection(const QStringList& keys) {
     const QSet<QString> wanted(keys.begin(), keys.end());
     if (wanted == m_impl->canvas->state().selection) return;
     m_impl->canvas->state().selection = wanted;
+    m_impl->canvas->state().updateFading();
     m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -19,24 +19,24 @@ void ScaleFactors::setData(ScaleFactorsData content) {
 PlotScene ScaleFactors::buildScene() const {
     PlotScene scene;
     PlotSeries factors{.name = tr("Scale factor"), .mark = Mark::Lollipops, .ink = {Role::After}};
-    PlotSeries dead{.name = tr("Dead channel, left alone"),
-                    .mark = Mark::Points,
-                    .ink = {Role::Alert},
-                    .symbol = Symbol::Cross,
-                    .size = 8.0};
-    double lowest = 0.0, highest = 0.0;
+    PlotSeries dead{
+        .name = tr("Dead channel"), .mark = Mark::Points, .ink = {Role::Alert}, .symbol = Symbol::Cross, .size = 8.0};
+    double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
     for (std::size_t i = 0; i < m_data.factors.size(); ++i) {
         const double factor = m_data.factors[i];
         const QString key = QString::number(i);
         const QString heading = tr("%1, channel %2").arg(m_data.pair).arg(i);
+        const bool hasFactor = std::isfinite(factor) && factor > 0.0;
         if (isDead(i)) {
             dead.points.push_back({.key = key,
                                    .x = static_cast<double>(i),
-                                   .y = 0.0,
-                                   .hover = tr("%1\nall weights are (nearly) zero: left alone").arg(heading)});
+                                   .y = hasFactor ? std::log2(factor) : 0.0,
+                                   .hover = tr("%1\ndead: never active").arg(heading)});
+            lowest = std::min(lowest, dead.points.back().y);
+            highest = std::max(highest, dead.points.back().y);
             continue;
         }
-        if (!std::isfinite(factor) || factor <= 0.0) {
+        if (!hasFactor) {
             ++scene.skipped;
             continue;
         }
@@ -56,13 +56,13 @@ PlotScene ScaleFactors::buildScene() const {
                .ticks = Ticks::Integers,
                .hasGrid = false};
     scene.y.title = tr("log₂ of the scale factor");
-    std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.1);
-    scene.y.lower = std::min(scene.y.lower, -0.5);
-    scene.y.upper = std::max(scene.y.upper, 0.5);
     scene.title =
         tr("%1: factors from %2 to %3").arg(m_data.pair, numberText(std::exp2(lowest)), numberText(std::exp2(highest)));
+    std::tie(scene.y.lower, scene.y.upper) = padded(std::min(lowest, 0.0), std::max(highest, 0.0), 0.1);
+    scene.y.lower = std::min(scene.y.lower, -0.5);
+    scene.y.upper = std::max(scene.y.upper, 0.5);
     const int deadCount = static_cast<int>(dead.points.size());
-    if (deadCount > 0) scene.title += tr("; %n dead channel(s) left alone", nullptr, deadCount);
+    if (deadCount > 0) scene.title += tr("; %n dead channels", nullptr, deadCount);
     scene.detail =
         tr("0: unchanged; +1: the range of the channel is halved in the first layer and doubled in the second");
     scene.summary = scene.title + u'.';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The factors that equalization chose for a pair of layers, as lollipops of log2(s) around 0 (unchanged). Channels that
-// the dead-channel guard left alone are marked with a cross at 0.
+// The factors that equalization chose for a pair of layers, as lollipops of log2(s) around 0 (unchanged). Dead
+// channels, which are never active, are marked with a cross.
 #pragma once
 
 #include "widgets/plots/plot_view.h"
@@ -9,7 +9,7 @@ namespace equant::plots {
 
 struct ScaleFactorsData {
     QString pair;                 ///< name of the pair, such as "conv1 -> conv2"
-    std::vector<double> factors;  ///< s > 0 per channel
+    std::vector<double> factors;  ///< s > 0 per channel: first layer divided, second multiplied by it
     std::vector<bool> isDead;     ///< as long as `factors`, or empty
 };
 

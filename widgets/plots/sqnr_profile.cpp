@@ -49,13 +49,20 @@ PlotSeries SqnrProfile::arrows() const {
     PlotSeries arrows{
         .name = tr("Largest local losses"), .mark = Mark::Arrows, .ink = {Role::Alert}, .isNavigable = false};
     const double median = localMedian();
+    QStringList names;
+    for (const SqnrItem& item : m_data.layers) names += item.label;
+    names = shortNames(names);
     for (const std::size_t i : worstFirst()) {
         if (static_cast<int>(arrows.points.size()) >= m_data.arrowCount) break;
         const SqnrItem& item = m_data.layers[i];
         if (item.localDb >= median) break;
         const auto x = static_cast<double>(i);
-        arrows.points.push_back(
-            {.key = item.key, .x = x, .y = item.localDb, .x2 = x, .y2 = median, .text = item.label});
+        arrows.points.push_back({.key = item.key,
+                                 .x = x,
+                                 .y = item.localDb,
+                                 .x2 = x,
+                                 .y2 = median,
+                                 .text = names[static_cast<qsizetype>(i)]});
     }
     return arrows;
 }
@@ -95,7 +102,7 @@ PlotScene SqnrProfile::buildScene() const {
         highest = std::max(highest, m_threshold);
         scene.lines.push_back({.id = QStringLiteral("threshold"),
                                .value = m_threshold,
-                               .label = tr("%n layer(s) below %1 %2", nullptr, static_cast<int>(culprits().size()))
+                               .label = tr("%n layers below %1 %2", nullptr, static_cast<int>(culprits().size()))
                                             .arg(numberText(m_threshold), m_data.unit),
                                .ink = {Role::Alert}});
     }
@@ -104,7 +111,7 @@ PlotScene SqnrProfile::buildScene() const {
     scene.x.hasGrid = false;
     scene.x.lower = -0.7;
     scene.x.upper = static_cast<double>(m_data.layers.size()) - 0.3;
-    std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.1);
+    std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.14);
     scene.y.title = tr("SQNR (%1)").arg(m_data.unit);
     const std::vector<std::size_t> worst = worstFirst();
     const QString last =
