@@ -64,16 +64,19 @@ void AnnotationLayer::draw(QCPPainter* painter) {
     painter->setFont(theme.smallFont());
     painter->setPen(theme.mutedText);
     const QFontMetricsF metrics(theme.smallFont());
+    const bool doAllFit =
+        std::all_of(m_state.scene.notes.begin(), m_state.scene.notes.end(),
+                    [&](const PlotNote& note) { return metrics.horizontalAdvance(note.text) < area.width() * 0.47; });
+    if (!doAllFit) return;
     for (const PlotNote& note : m_state.scene.notes) {
-        const QString text = metrics.elidedText(note.text, Qt::ElideRight, area.width() * 0.48);
-        QRectF rect(0, 0, metrics.horizontalAdvance(text) + 4, metrics.height());
+        QRectF rect(0, 0, metrics.horizontalAdvance(note.text) + 4, metrics.height());
         const QPointF at(area.left() + note.x * area.width(), area.top() + note.y * area.height());
         rect.moveCenter(at);
         if (note.alignment & Qt::AlignLeft) rect.moveLeft(at.x());
         if (note.alignment & Qt::AlignRight) rect.moveRight(at.x());
         if (note.alignment & Qt::AlignTop) rect.moveTop(at.y());
         if (note.alignment & Qt::AlignBottom) rect.moveBottom(at.y());
-        painter->drawText(rect, Qt::AlignCenter, text);
+        painter->drawText(rect, Qt::AlignCenter, note.text);
     }
 }
 
@@ -96,8 +99,9 @@ void AnnotationLayer::drawReferenceLine(QCPPainter* painter, const PlotLine& lin
         painter->setBrush(colour);
         painter->drawRoundedRect(QRectF(area.right() - 14, at - 3, 14, 6), 3, 3);
     }
-    if (line.label.isEmpty()) return;
+    if (line.label.isEmpty() || area.height() < 70.0) return;
     const QFontMetricsF metrics(theme.smallFont());
+    if (area.height() < 130.0 && metrics.horizontalAdvance(line.label) > area.width() * 0.5) return;
     const QString text = metrics.elidedText(line.label, Qt::ElideRight, area.width() * 0.6);
     const QSizeF size(metrics.horizontalAdvance(text) + 6, metrics.height());
     QList<QRectF> places;

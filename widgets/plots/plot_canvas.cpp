@@ -10,9 +10,10 @@
 namespace equant::plots {
 namespace {
 
-constexpr double kReach = 14.0;      ///< pixels within which a mark is meant
-constexpr double kLineReach = 5.0;   ///< the same for draggable lines
-constexpr double kLabelWidth = 120;  ///< longest layer name under an axis
+constexpr double kReach = 14.0;           ///< pixels within which a mark is meant
+constexpr double kLineReach = 5.0;        ///< the same for draggable lines
+constexpr int kLow = 200, kMedium = 260;  ///< plot heights in pixels below which decoration is left out
+constexpr double kLabelWidth = 120;       ///< longest layer name under an axis
 
 QCPRange rangeOf(const PlotAxis& axis) {
     double lower = toAxis(axis, axis.lower);
@@ -130,7 +131,8 @@ void PlotCanvas::styleAxis(QCPAxis* axis, const PlotAxis& spec, bool isRight) {
     axis->setLabelFont(theme.smallFont());
     axis->setLabelColor(theme.mutedText);
     axis->setBasePen(axis == xAxis ? QPen(theme.axis, 1) : QPen(Qt::NoPen));
-    axis->setTickPen(axis == xAxis && spec.ticks != Ticks::Names ? QPen(theme.axis, 1) : QPen(Qt::NoPen));
+    axis->setTickPen(QPen(theme.axis, 1));
+    axis->setTicks(axis == xAxis && spec.ticks != Ticks::Names);
     axis->setSubTicks(false);
     axis->setTickLength(0, axis == xAxis ? 3 : 0);
     axis->setTickLabelPadding(5);
@@ -231,8 +233,8 @@ void PlotCanvas::setCursorPoint(std::optional<PointRef> ref) {
 
 void PlotCanvas::showWhatFits() {
     const int width = viewport().width(), height = viewport().height();
-    m_header->plan(width, height < 90 ? 0 : height < 170 ? 1 : 2);
-    const bool hasLabels = width >= 200 && height >= 130;
+    m_header->plan(width, height < 90 ? 0 : height < kLow ? 1 : height < kMedium ? 2 : 3);
+    const bool hasLabels = width >= 200 && height >= 150;
     const bool hasTicks = width >= 110 && height >= 80;
     const PlotScene& scene = m_state.scene;
     const auto apply = [&](QCPAxis* axis, const QString& title) {
@@ -247,6 +249,14 @@ void PlotCanvas::showWhatFits() {
     yAxis2->ticker()->setTickCount(std::clamp(height / 90, 2, 5));
 }
 
+void PlotCanvas::dropLongTitles() {
+    const QFontMetrics metrics(m_state.theme.smallFont());
+    for (QCPAxis* axis : {xAxis, yAxis, yAxis2}) {
+        const int length = axis->orientation() == Qt::Horizontal ? axisRect()->width() : axisRect()->height();
+        if (metrics.horizontalAdvance(axis->label()) > length) axis->setLabel(QString());
+    }
+}
+
 void PlotCanvas::planNames() {
     if (!m_nameTicker) return;
     const QFontMetricsF metrics(m_state.theme.smallFont());
@@ -259,15 +269,20 @@ void PlotCanvas::planNames() {
         widest = std::max(widest, metrics.horizontalAdvance(names[i]));
         if (widest > spacing) break;
     }
-    const bool isLevel = widest <= spacing - 8.0 || spacing >= 110.0;
-    const int step = isLevel ? 1 : static_cast<int>(std::ceil(metrics.height() * 1.7 / std::max(spacing, 1e-3)));
-    const double longest = isLevel ? spacing - 8.0 : std::clamp(viewport().height() * 0.34, 30.0, kLabelWidth);
+    const bool isLow = viewport().height() < kMedium;  // no room for slanted names: few level ones
+    const bool isLevel = widest <= spacing - 8.0 || spacing >= 110.0 || isLow;
+    const double wanted = isLevel ? std::min(widest + 8.0, 80.0) : metrics.height() * 1.7;
+    const bool areFew = last - first < 8 && spacing >= 40.0;  // rather elided than left out
+    const int step =
+        isLevel && (!isLow || areFew) ? 1 : std::max(1, static_cast<int>(std::ceil(wanted / std::max(spacing, 1e-3))));
+    const double longest = isLevel ? spacing * step - 8.0 : std::clamp(viewport().height() * 0.34, 30.0, kLabelWidth);
     QStringList labels;
     for (qsizetype i = 0; i < names.size(); ++i) {
         const bool isShown = i >= first && i <= last && i % step == 0;
-        // Slanted names run to the left of their tick: those near the border get less room.
-        const double room =
-            isLevel ? longest : std::min(longest, (xAxis->coordToPixel(static_cast<double>(i)) - 6.0) / std::sqrt(0.5));
+        // Names at the borders get less room: level ones are centred on their tick, slanted ones end there.
+        const double x = xAxis->coordToPixel(static_cast<double>(i));
+        const double free = isLevel ? 2.0 * std::min(x, viewport().width() - x) - 14.0 : (x - 6.0) / std::sqrt(0.5);
+        const double room = std::min(longest, free);
         labels += isShown ? metrics.elidedText(names[i], Qt::ElideMiddle, std::max(12.0, room)) : QString();
     }
     m_nameTicker->plan(step, labels);
@@ -293,6 +308,7 @@ void PlotCanvas::keepAspect() {
 void PlotCanvas::updateLayout() {
     showWhatFits();
     QCustomPlot::updateLayout();  // a first pass tells how much room the axes have
+    dropLongTitles();
     planNames();
     keepAspect();
     QCustomPlot::updateLayout();

@@ -70,6 +70,7 @@ protected:
 private:
     void styleAxis(QCPAxis* axis, const PlotAxis& spec, bool isRight);
     void setTicker(QCPAxis* axis, const PlotAxis& spec);
+    void dropLongTitles();
     void planNames();
     void showWhatFits();
     void keepAspect();

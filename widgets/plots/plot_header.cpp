@@ -25,7 +25,8 @@ QStringList wrapped(const QString& text, const QFontMetrics& metrics, int width,
         line = words[i];
     }
     if (!line.isEmpty()) lines += line;
-    for (QString& each : lines) each = metrics.elidedText(each, Qt::ElideRight, width);
+    for (QString& each : lines)
+        if (metrics.horizontalAdvance(each) > width) each = metrics.elidedText(each, Qt::ElideRight, width);
     return lines;
 }
 
@@ -50,7 +51,7 @@ void HeaderElement::plan(int width, int level) {
     QString detail = m_state.scene.detail;
     const QString skipped = skippedText(m_state.scene.skipped);
     if (!skipped.isEmpty()) detail += (detail.isEmpty() ? QString() : QStringLiteral(" · ")) + skipped;
-    if (!detail.isEmpty()) {
+    if (!detail.isEmpty() && level >= 3) {
         m_detail = metrics.elidedText(detail, Qt::ElideRight, room);
         m_height += metrics.height() + 1;
     }
@@ -107,10 +108,17 @@ void HeaderElement::draw(QCPPainter* painter) {
         const bool isLine = series.mark == Mark::Line || series.mark == Mark::Connectors || series.mark == Mark::Arrows;
         if (isBlock) {
             const QRectF block(centre.x() - 7, centre.y() - 4, 14, 8);
-            if (series.isFilled)
+            if (series.isFilled) {
                 painter->fillRect(block, colour);
-            else
+            } else if (series.mark == Mark::Bars) {
                 drawHatched(painter, block, colour);
+            } else {
+                QColor fill = colour;
+                fill.setAlphaF(kHollowOpacity);
+                painter->setPen(QPen(colour, 1.0));
+                painter->setBrush(fill);
+                painter->drawRect(block);
+            }
         }
         if (isLine) {
             painter->setPen(QPen(colour, 1.8, series.isDashed ? Qt::DashLine : Qt::SolidLine));

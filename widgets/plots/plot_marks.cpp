@@ -299,18 +299,24 @@ void SeriesMarks::drawText(QCPPainter* painter, const PlotPoint& point) const {
                             QRectF(QPointF(top.x() + reach, top.y() - size.height() / 2), size),
                             QRectF(QPointF(top.x() - reach - size.width(), top.y() - size.height() / 2), size),
                             QRectF(QPointF(top.x() - size.width() / 2, top.y() + reach), size)};
+    if (series().mark == Mark::Bars) places.resize(1);
     if (series().mark == Mark::Arrows) std::reverse(places.begin(), places.end());  // the shaft is above
+    const auto* canvas = static_cast<const PlotCanvas*>(mParentPlot);
+    const QRectF* best = nullptr;
+    int fewest = std::numeric_limits<int>::max();
     for (const QRectF& place : places) {
-        const bool isInside = QRectF(area).contains(place);
         const bool isFree = std::none_of(m_state.takenByLabels.begin(), m_state.takenByLabels.end(),
                                          [&](const QRectF& other) { return other.intersects(place); });
-        if (!isInside || !isFree) continue;
-        m_state.takenByLabels.append(place);
-        painter->setFont(m_state.theme.smallFont());
-        painter->setPen(m_state.theme.text);
-        painter->drawText(place, Qt::AlignCenter, text);
-        return;
+        const int covered = QRectF(area).contains(place) && isFree ? canvas->countPointsIn(place) : fewest;
+        if (covered >= fewest) continue;
+        fewest = covered;
+        best = &place;
     }
+    if (!best) return;
+    m_state.takenByLabels.append(*best);
+    painter->setFont(m_state.theme.smallFont());
+    painter->setPen(m_state.theme.text);
+    painter->drawText(*best, Qt::AlignCenter, text);
 }
 
 }  // namespace equant::plots

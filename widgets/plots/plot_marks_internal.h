@@ -86,7 +86,7 @@ class HeaderElement : public QCPLayoutElement {
 public:
     HeaderElement(QCustomPlot* plot, const CanvasState& state);
 
-    /// 0: hidden, 1: one title line, 2: everything.
+    /// 0: hidden, 1: one title line, 2: title and legend, 3: everything.
     void plan(int width, int level);
     QSize minimumOuterSizeHint() const override { return {0, m_height}; }
     QSize maximumOuterSizeHint() const override { return {QWIDGETSIZE_MAX, m_height}; }
