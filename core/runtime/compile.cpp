@@ -9,6 +9,34 @@
 #include "core/runtime/plan_data.h"
 
 namespace equant {
+namespace {
+
+/// Frees weights in layouts nobody reads (the dense original of a reordered one).
+void dropUnreadConstants(Plan& plan) {
+    std::vector<bool> isRead(plan.constants.size(), false);
+    const auto mark = [&](const Location& where) {
+        if (where.space == Location::Space::Constant) isRead[where.index] = true;
+    };
+    for (const Step& step : plan.steps) {
+        if (const auto* primitive = std::get_if<PrimitiveStep>(&step.action)) {
+            for (const PrimitiveArgument& argument : primitive->arguments) mark(argument.location);
+        } else if (const auto* native = std::get_if<NativeStep>(&step.action)) {
+            for (const Location& where : native->operands) mark(where);
+        } else if (const auto* kernel = std::get_if<KernelStep>(&step.action)) {
+            for (const std::size_t slot : kernel->inputs) {
+                if (slot != kNoSlot) mark(plan.slots[slot].location);
+            }
+        } else {
+            mark(plan.slots[std::get<TapStep>(step.action).slot].location);
+        }
+    }
+    for (const std::size_t slot : plan.outputs) mark(plan.slots[slot].location);
+    for (std::size_t i = 0; i < plan.constants.size(); ++i) {
+        if (!isRead[i]) plan.constants[i] = Tensor();
+    }
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOptions& options) {
     onednn::useOneThread();
@@ -19,6 +47,7 @@ Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOpt
         auto plan = std::make_shared<Plan>();
         Emitter emitter(*program, *plan);
         if (auto status = emitter.run(); !status) return fail(status.error());
+        dropUnreadConstants(*plan);
         plan->arenaBytes = planMemory(plan->buffers);
         return plan;
     } catch (const dnnl::error& error) {

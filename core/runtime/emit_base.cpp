@@ -164,16 +164,21 @@ void Emitter::emitBase(ir::Op& op, const BasePrimitive& base) {
     const dnnl::memory::desc target = chosen.query_md(dnnl::query::dst_md, 0);
     std::size_t fused = 0;
     Chain chain;
+    // Weights and bias that are constants can absorb a factor.
+    const bool isScalable =
+        base.inputs.size() > 1 && std::all_of(base.inputs.begin() + 1, base.inputs.end(), [](const auto& input) {
+            return input.role != DNNL_ARG_SRC && input.given.where.space == Location::Space::Constant;
+        });
     for (std::size_t count = op.posts.size(); count > 0 && fused == 0; --count) {
         const std::span<const ir::Post> posts(op.posts.data(), count);
         const auto addend = std::find_if(posts.begin(), posts.end(), [](const ir::Post& post) {
             return post.kind == ir::Post::Kind::Binary && post.algorithm == algorithm::binary_add &&
                    post.spread == ir::Spread::Same;
         });
-        const bool canSum = addend != posts.end() && maySum(*addend, target, base.inputs, posts);
+        const bool canSum = addend != posts.end() && maySum(*addend, target, base.inputs, op.posts);
         for (const bool useSum : {true, false}) {
             if (useSum && !canSum) continue;
-            auto candidate = expand(posts, target, useSum);
+            auto candidate = expand(posts, target, useSum, isScalable);
             if (!candidate) continue;
             try {
                 const dnnl::primitive_desc_base descriptor = base.make(candidate->attributes);
@@ -192,9 +197,11 @@ void Emitter::emitBase(ir::Op& op, const BasePrimitive& base) {
     std::vector<PrimitiveArgument> arguments;
     for (const BasePrimitive::Input& input : base.inputs) {
         Placed source = input.given;
+        if (chain.factor != 1.0F && input.role != DNNL_ARG_SRC) source = scaledConstant(source, chain.factor);
         if (input.what != dnnl::query::undef) {
             const dnnl::memory::desc wanted = chosen.query_md(input.what, 0);
-            source = input.value == ir::kNoValue ? reordered(input.given, wanted) : inLayout(input.value, wanted);
+            source = input.value == ir::kNoValue || source.where != input.given.where ? reordered(source, wanted)
+                                                                                      : inLayout(input.value, wanted);
         }
         arguments.push_back({input.role, source.desc, source.where});
     }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 
 #include "core/runtime/emitter.h"
 #include "core/runtime/fake_quantize.h"
@@ -21,28 +22,120 @@ bool isClamp(const Post& post) {
                                                 (post.algorithm == algorithm::eltwise_relu && post.alpha == 0.0F));
 }
 
+/// Longer chains run out of what the generated kernels can hold.
+constexpr std::size_t kMostPostOps = 24;
+
 bool isFusableGrid(const Encoding& encoding) {
     return !encoding.isPerChannel() && encoding.rounding == Rounding::HalfToEven && encoding.bits <= 16;
 }
 
-/// Fake quantization as post-operations. A clamp right before it moves onto the integer grid: rounding is monotonic,
-/// so round(clamp(x, a, b) / s) = clamp(round(x / s), round(a / s), round(b / s)).
-void appendFakeQuant(dnnl::post_ops& posts, const Encoding& encoding, std::span<const Post> clamps) {
-    const float scale = encoding.scale[0];
-    float low = static_cast<float>(encoding.qMin() - encoding.zeroPoint[0]);
-    float high = static_cast<float>(encoding.qMax() - encoding.zeroPoint[0]);
-    const float gridLow = low;
-    const float gridHigh = high;
-    for (const Post& clamp : clamps) {
-        const bool isRelu = clamp.algorithm == algorithm::eltwise_relu;
-        low = std::clamp(std::rint((isRelu ? 0.0F : clamp.alpha) / scale), low, high);
-        if (!isRelu) high = std::clamp(std::rint(clamp.beta / scale), low, high);
+/// Collects post-operations and merges neighbours where that saves one.
+class PostList {
+public:
+    void eltwise(algorithm how, float alpha, float beta) {
+        // A multiplication behind an eltwise operation is its output scale.
+        if (how == algorithm::eltwise_linear && beta == 0.0F && !m_entries.empty() && m_entries.back().isEltwise) {
+            m_entries.back().scale *= alpha;
+            return;
+        }
+        m_entries.push_back({true, how, 1.0F, alpha, beta, {}});
     }
-    low = std::clamp(low, gridLow, gridHigh);
-    posts.append_eltwise(1.0F, algorithm::eltwise_linear, 1.0F / scale, 0.0F);
-    posts.append_eltwise(1.0F, algorithm::eltwise_round, 0.0F, 0.0F);
-    posts.append_eltwise(scale, algorithm::eltwise_clip, low, high);
-}
+    void binary(algorithm how, const dnnl::memory::desc& operand) {
+        m_entries.push_back({false, how, 1.0F, 0.0F, 0.0F, operand});
+    }
+    void sum() { m_entries.push_back({false, algorithm::undef, 1.0F, 0.0F, 0.0F, {}}); }
+    [[nodiscard]] std::size_t size() const { return m_entries.size(); }
+
+    /// Fake quantization. A clamp right before it moves onto the integer grid: rounding is monotonic, so
+    /// round(clamp(x, a, b) / s) = clamp(round(x / s), round(a / s), round(b / s)).
+    void fakeQuant(const Encoding& encoding, std::span<const Post> clamps) {
+        const float scale = encoding.scale[0];
+        float low = static_cast<float>(encoding.qMin() - encoding.zeroPoint[0]);
+        float high = static_cast<float>(encoding.qMax() - encoding.zeroPoint[0]);
+        // From the last clamp to the first: each result passes through the narrower range that follows it.
+        for (auto clamp = clamps.rbegin(); clamp != clamps.rend(); ++clamp) {
+            const bool isRelu = clamp->algorithm == algorithm::eltwise_relu;
+            const float from = isRelu ? 0.0F : std::rint(clamp->alpha / scale);
+            const float to = isRelu ? std::numeric_limits<float>::max() : std::rint(clamp->beta / scale);
+            const float newLow = std::clamp(from, low, high);
+            high = std::clamp(to, low, high);
+            low = newLow;
+        }
+        eltwise(algorithm::eltwise_linear, 1.0F / scale, 0.0F);
+        eltwise(algorithm::eltwise_round, 0.0F, 0.0F);
+        eltwise(algorithm::eltwise_clip, low, high);
+        eltwise(algorithm::eltwise_linear, scale, 0.0F);
+    }
+
+    /// Takes a leading multiplication out of the list; 1 if there is none.
+    float takeLeadingFactor() {
+        if (m_entries.empty() || !m_entries[0].isEltwise || m_entries[0].how != algorithm::eltwise_linear ||
+            m_entries[0].beta != 0.0F)
+            return 1.0F;
+        const float factor = m_entries[0].alpha * m_entries[0].scale;
+        m_entries.erase(m_entries.begin());
+        return factor;
+    }
+
+    /// oneDNN 2.6 generates one piece of code per eltwise algorithm: a second operation of the same kind silently uses
+    /// the parameters of the first. Finds other names for clamps; false when there are not enough of them.
+    [[nodiscard]] bool makeDistinct() {
+        for (std::size_t i = 0; i < m_entries.size(); ++i) {
+            while (clashes(i)) {
+                Entry& entry = m_entries[i];
+                if (entry.how == algorithm::eltwise_clip) {
+                    entry.how = algorithm::eltwise_clip_v2;
+                } else if (entry.how == algorithm::eltwise_clip_v2 && entry.alpha == 0.0F) {
+                    entry.how = algorithm::eltwise_bounded_relu;
+                    entry.alpha = entry.beta;
+                    entry.beta = 0.0F;
+                } else {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    /// The descriptors of binary operands with their argument roles, in order, go to `arguments`.
+    [[nodiscard]] dnnl::post_ops build(std::vector<PrimitiveArgument>& arguments) const {
+        dnnl::post_ops operations;
+        for (std::size_t i = 0; i < m_entries.size(); ++i) {
+            const Entry& entry = m_entries[i];
+            if (entry.isEltwise) {
+                operations.append_eltwise(entry.scale, entry.how, entry.alpha, entry.beta);
+            } else if (entry.how == algorithm::undef) {
+                operations.append_sum(1.0F);
+            } else {
+                operations.append_binary(entry.how, entry.operand);
+                arguments.push_back(
+                    {DNNL_ARG_ATTR_MULTIPLE_POST_OP(static_cast<int>(i)) | DNNL_ARG_SRC_1, entry.operand, {}});
+            }
+        }
+        return operations;
+    }
+
+private:
+    struct Entry {
+        bool isEltwise;
+        algorithm how;
+        float scale;
+        float alpha;
+        float beta;
+        dnnl::memory::desc operand;
+    };
+    [[nodiscard]] bool clashes(std::size_t index) const {
+        const Entry& entry = m_entries[index];
+        return entry.isEltwise &&
+               std::any_of(
+                   m_entries.begin(), m_entries.begin() + static_cast<std::ptrdiff_t>(index), [&](const Entry& other) {
+                       return other.isEltwise && other.how == entry.how &&
+                              (other.alpha != entry.alpha || other.beta != entry.beta || other.scale != entry.scale);
+                   });
+    }
+
+    std::vector<Entry> m_entries;
+};
 
 }  // namespace
 
@@ -137,43 +230,40 @@ Placed Emitter::sumTarget(ir::ValueId operand, const dnnl::memory::desc& destina
 }
 
 std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const dnnl::memory::desc& destination,
-                                              bool useSum) {
+                                              bool useSum, bool takeFactor) {
     Chain chain;
-    chain.attributes = onednn::userScratchpad();
-    dnnl::post_ops operations;
+    PostList list;
     for (std::size_t i = 0; i < posts.size(); ++i) {
         const Post& post = posts[i];
         chain.description += " +" + describePost(post);
         if (post.kind == Post::Kind::FakeQuant) {
             if (!isFusableGrid(*post.encoding)) return std::nullopt;
-            appendFakeQuant(operations, *post.encoding, {});
+            list.fakeQuant(*post.encoding, {});
         } else if (post.kind == Post::Kind::Eltwise) {
-            std::size_t end = i + 1;
+            std::size_t end = i;
             while (end < posts.size() && isClamp(posts[end])) ++end;
-            const bool meetsGrid = isClamp(post) && end < posts.size() && posts[end].kind == Post::Kind::FakeQuant &&
-                                   isFusableGrid(*posts[end].encoding);
-            if (meetsGrid) {
+            if (end > i && end < posts.size() && posts[end].kind == Post::Kind::FakeQuant &&
+                isFusableGrid(*posts[end].encoding)) {
                 for (std::size_t k = i + 1; k <= end; ++k) chain.description += " +" + describePost(posts[k]);
-                appendFakeQuant(operations, *posts[end].encoding, posts.subspan(i, end - i));
+                list.fakeQuant(*posts[end].encoding, posts.subspan(i, end - i));
                 i = end;
             } else {
-                operations.append_eltwise(1.0F, post.algorithm, post.alpha, post.beta);
+                list.eltwise(post.algorithm, post.alpha, post.beta);
             }
         } else if (useSum && !chain.sum && post.algorithm == algorithm::binary_add && post.spread == Spread::Same) {
-            operations.append_sum(1.0F);
+            list.sum();
             chain.sum = i;
         } else {
             if (post.spread == Spread::LastAxis || post.spread == Spread::Other) return std::nullopt;
-            Shape shape = post.spread == Spread::Same ? destination.dims() : Shape(destination.dims().size(), 1);
+            Shape shape(destination.dims().size(), 1);
             if (post.spread == Spread::Channel) shape[1] = destination.dims()[1];
-            const dnnl::memory::desc operand = post.spread == Spread::Same ? destination : onednn::denseDesc(shape);
-            operations.append_binary(post.algorithm, operand);
-            chain.arguments.push_back(
-                {DNNL_ARG_ATTR_MULTIPLE_POST_OP(operations.len() - 1) | DNNL_ARG_SRC_1, operand, {}});
+            list.binary(post.algorithm, post.spread == Spread::Same ? destination : onednn::denseDesc(shape));
         }
-        if (operations.len() > 24) return std::nullopt;
     }
-    chain.attributes.set_post_ops(operations);
+    if (takeFactor) chain.factor = list.takeLeadingFactor();
+    if (list.size() > kMostPostOps || !list.makeDistinct()) return std::nullopt;
+    chain.attributes = onednn::userScratchpad();
+    chain.attributes.set_post_ops(list.build(chain.arguments));
     return chain;
 }
 
@@ -249,7 +339,7 @@ Placed Emitter::emitBinary(Placed current, std::span<const Post> posts, bool may
     Chain chain;
     used = 1;
     for (std::size_t count = posts.size(); count > 1; --count) {
-        auto candidate = expand(posts.subspan(1, count - 1), current.desc, false);
+        auto candidate = expand(posts.subspan(1, count - 1), current.desc, false, false);
         if (!candidate) continue;
         try {
             const dnnl::binary::primitive_desc descriptor(what, candidate->attributes, onednn::engine());

@@ -263,6 +263,12 @@ Placed Emitter::reordered(const Placed& from, const dnnl::memory::desc& to) {
     return {to, where};
 }
 
+Placed Emitter::scaledConstant(const Placed& dense, float factor) {
+    Tensor scaled = m_plan.constants[dense.where.index];
+    for (float& value : scaled.mutableData<float>()) value *= factor;
+    return {dense.desc, newConstant(std::move(scaled))};
+}
+
 void Emitter::addPrimitive(const dnnl::primitive_desc_base& descriptor, std::vector<PrimitiveArgument> arguments,
                            std::string description) {
     const dnnl::memory::desc scratchpad = descriptor.query_md(dnnl::query::scratchpad_md, 0);

@@ -89,13 +89,17 @@ private:
         dnnl::primitive_attr attributes;
         std::vector<PrimitiveArgument> arguments;
         std::optional<std::size_t> sum;  ///< index of the post whose operand becomes the destination
+        float factor = 1.0F;             ///< what the primitive's own result must be multiplied by before the posts
         std::string description;
     };
-    /// Attributes for the first `count` posts; nullopt when one of them cannot be expressed.
-    std::optional<Chain> expand(std::span<const ir::Post> posts, const dnnl::memory::desc& destination, bool useSum);
+    /// Attributes for these posts; nullopt when one of them cannot be expressed. With `takeFactor` a multiplication
+    /// at the start is left to the caller (Chain::factor), who scales weights and bias instead.
+    std::optional<Chain> expand(std::span<const ir::Post> posts, const dnnl::memory::desc& destination, bool useSum,
+                                bool takeFactor);
     /// A sum overwrites its operand: allowed where nobody reads that any more, or where it has to be reordered anyway.
     [[nodiscard]] bool maySum(const ir::Post& post, const dnnl::memory::desc& destination,
                               std::span<const BasePrimitive::Input> inputs, std::span<const ir::Post> posts);
+    Placed scaledConstant(const Placed& dense, float factor);
     Placed sumTarget(ir::ValueId operand, const dnnl::memory::desc& destination);
     Placed operandOf(const ir::Post& post, const dnnl::memory::desc& like);
     /// Runs posts by themselves on `current`, in place where that is free.
