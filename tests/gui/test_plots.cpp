@@ -129,6 +129,21 @@ private slots:
         }
     }
 
+    void axesAreLabelled() {
+        QTemporaryDir directory;
+        const QString path = directory.filePath(QStringLiteral("plot.svg"));
+        EffectiveBits bits;
+        bits.setData(samples::bits(40));
+        QVERIFY(bits.exportPlot(path));
+        const QByteArray svg = contentOf(path);
+        for (const char* text : {">4</text>", ">15</text>", ">Effective bits</text>", ">Output channel</text>"})
+            QVERIFY2(svg.contains(text), text);
+        RangeDumbbell ranges;
+        ranges.setData(samples::ranges(40));
+        QVERIFY(ranges.exportPlot(path));
+        for (const char* text : {">50</text>", ">2/conv/conv.2</text>"}) QVERIFY2(contentOf(path).contains(text), text);
+    }
+
     void exportIsLightWhateverTheScreen() {
         CostBars plot;
         plot.setPalette(kDark);

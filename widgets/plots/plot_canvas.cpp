@@ -131,8 +131,9 @@ void PlotCanvas::styleAxis(QCPAxis* axis, const PlotAxis& spec, bool isRight) {
     axis->setLabelFont(theme.smallFont());
     axis->setLabelColor(theme.mutedText);
     axis->setBasePen(axis == xAxis ? QPen(theme.axis, 1) : QPen(Qt::NoPen));
-    axis->setTickPen(QPen(theme.axis, 1));
-    axis->setTicks(axis == xAxis && spec.ticks != Ticks::Names);
+    // Transparent instead of no pen: a recorded picture paints a dot for a line of length 0 without pen.
+    const bool hasTickMarks = axis == xAxis && spec.ticks != Ticks::Names;
+    axis->setTickPen(QPen(hasTickMarks ? theme.axis : QColor(Qt::transparent), 1));
     axis->setSubTicks(false);
     axis->setTickLength(0, axis == xAxis ? 3 : 0);
     axis->setTickLabelPadding(5);
