@@ -7,10 +7,15 @@
 #include <map>
 #include <mutex>
 
+#include "core/runtime/batching.h"
+
 namespace equant {
 namespace {
 
 using Shapes = std::vector<Shape>;
+
+/// Activations of a part should stay in a second-level cache with the weights of a layer.
+constexpr std::size_t kPartBytes = std::size_t{4} << 20;
 
 /// Samples [first, first + count) of a batch.
 Tensor samplesOf(const Tensor& batch, std::int64_t first, std::int64_t count) {
@@ -71,11 +76,15 @@ struct Executor::State {
 
     std::mutex mutex;
     std::map<Shapes, Result<std::shared_ptr<const Plan>>> plans;
+    std::map<Shapes, std::int64_t> partSizes;  ///< samples to run at a time, for batches seen so far
     std::map<std::pair<unsigned, const Plan*>, std::unique_ptr<Runner>> runners;
 
     [[nodiscard]] std::string expectation() const;
     [[nodiscard]] Status check(std::span<const Tensor> given) const;
     Result<std::shared_ptr<const Plan>> planFor(const Shapes& shapes);
+    Result<std::shared_ptr<const Plan>> planLocked(const Shapes& shapes);
+    [[nodiscard]] CompileOptions optionsFor(const Shapes& shapes) const;
+    [[nodiscard]] std::int64_t partFor(const Shapes& shapes);
     Runner& runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan);
     Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const TapFunction& tap);
     Result<std::vector<Tensor>> runInParts(std::span<const Tensor> given, std::int64_t part, unsigned worker,
@@ -137,12 +146,40 @@ Status Executor::State::check(std::span<const Tensor> given) const {
     return {};
 }
 
-Result<std::shared_ptr<const Plan>> Executor::State::planFor(const Shapes& shapes) {
-    const std::scoped_lock lock(mutex);
-    if (const auto found = plans.find(shapes); found != plans.end()) return found->second;
+CompileOptions Executor::State::optionsFor(const Shapes& shapes) const {
     CompileOptions concrete = options;
     for (std::size_t i = 0; i < inputs.size(); ++i) concrete.inputShapes[inputs[i].name] = shapes[i];
-    return plans.emplace(shapes, compile(model, concrete)).first->second;
+    return concrete;
+}
+
+Result<std::shared_ptr<const Plan>> Executor::State::planFor(const Shapes& shapes) {
+    const std::scoped_lock lock(mutex);
+    return planLocked(shapes);
+}
+
+Result<std::shared_ptr<const Plan>> Executor::State::planLocked(const Shapes& shapes) {
+    if (const auto found = plans.find(shapes); found != plans.end()) return found->second;
+    return plans.emplace(shapes, compile(model, optionsFor(shapes))).first->second;
+}
+
+/// How many samples of such a batch to run at a time: all, unless they are known to be independent and many of them
+/// would only push each other out of the caches.
+std::int64_t Executor::State::partFor(const Shapes& shapes) {
+    const std::scoped_lock lock(mutex);
+    if (const auto found = partSizes.find(shapes); found != partSizes.end()) return found->second;
+    const std::int64_t batch = shapes[0][0];
+    std::int64_t part = batch;
+    Shapes single = shapes;
+    for (Shape& shape : single) shape[0] = 1;
+    if (const auto plan = planLocked(single)) {
+        const auto fitting = static_cast<std::int64_t>(kPartBytes / std::max<std::size_t>(arenaBytes(**plan), 1));
+        const std::int64_t wanted = std::clamp<std::int64_t>(fitting, 1, batch);
+        if (wanted < batch && areSamplesIndependent(model, optionsFor(single)) &&
+            areSamplesIndependent(model, optionsFor(shapes)))
+            part = wanted;
+    }
+    partSizes[shapes] = part;
+    return part;
 }
 
 Runner& Executor::State::runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan) {
@@ -173,7 +210,7 @@ Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> 
     }
     for (std::int64_t first = 0; first < batch; first += part) {
         std::vector<Tensor> samples;
-        for (const Tensor& tensor : given) samples.push_back(samplesOf(tensor, first, part));
+        for (const Tensor& tensor : given) samples.push_back(samplesOf(tensor, first, std::min(part, batch - first)));
         auto result = runWhole(samples, worker, collect);
         if (!result) return result;
         for (std::size_t i = 0; i < result->size(); ++i) results[i].push_back(std::move((*result)[i]));
@@ -235,6 +272,12 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, unsign
     });
     const std::int64_t fixed = state.fixedBatch();
     if (hasBatch && fixed > 0 && inputs[0].dim(0) > fixed) return state.runInParts(inputs, fixed, worker, tap);
+    if (hasBatch && fixed == 0 && inputs[0].dim(0) > 1) {
+        Shapes shapes;
+        for (const Tensor& input : inputs) shapes.push_back(input.shape());
+        const std::int64_t part = state.partFor(shapes);
+        if (part < inputs[0].dim(0)) return state.runInParts(inputs, part, worker, tap);
+    }
     auto result = state.runWhole(inputs, worker, tap);
     // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
     const bool mayBeBaked =

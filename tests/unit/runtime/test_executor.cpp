@@ -14,6 +14,8 @@ private slots:
     void anyBatch();
     void fixedBatchRunsSampleBySample();
     void bakedBatchFallsBack();
+    void largeBatchesInParts();
+    void samplesThatMixStayTogether();
     void anySpatialSize();
     void severalThreads();
     void wrongInputs();
@@ -92,6 +94,46 @@ void TestExecutor::bakedBatchFallsBack() {
     const auto executor = Executor::create(builder.build());
     QVERIFY(executor.has_value());
     checkSamples(**executor, randomTensor({4, 6}, 3));
+}
+
+void TestExecutor::largeBatchesInParts() {
+    // Activations of about 1.5 MB a sample: seven of them are run in parts, which must not show.
+    ModelBuilder builder;
+    builder.input("x", {-1, 3, 96, 96})
+        .constant("w", randomTensor({19, 3, 3, 3}, 1))
+        .constant("v", randomTensor({2, 19, 3, 3}, 2));
+    builder.node("Conv", {"x", "w"}, {"c"}).node("Relu", {"c"}, {"r"}).node("Conv", {"r", "v"}, {"y"}).output("y");
+    CompileOptions options;
+    options.taps = {"c"};
+    const auto executor = Executor::create(builder.build(), options);
+    QVERIFY(executor.has_value());
+    const Tensor batch = randomTensor({7, 3, 96, 96}, 4);
+    checkSamples(**executor, batch);
+    Shape tapped;
+    QVERIFY((*executor)
+                ->run(std::vector{batch}, 0, [&](std::size_t, const Tensor& value) { tapped = value.shape(); })
+                .has_value());
+    QCOMPARE(tapped, (Shape{7, 19, 94, 94}));
+}
+
+void TestExecutor::samplesThatMixStayTogether() {
+    // A mean over the batch: splitting it would change the result.
+    ModelBuilder builder(13);
+    builder.input("x", {-1, 3, 96, 96}).constant("w", randomTensor({19, 3, 3, 3}, 1));
+    builder.node("Conv", {"x", "w"}, {"c"})
+        .node("ReduceMean", {"c"}, {"m"}, {{"axes", std::vector<std::int64_t>{0}}, {"keepdims", std::int64_t{1}}});
+    builder.node("Sub", {"c", "m"}, {"y"}).output("y");
+    const Tensor batch = randomTensor({7, 3, 96, 96}, 4);
+    const auto executor = Executor::create(builder.build());
+    QVERIFY(executor.has_value());
+    const auto result = (*executor)->run(std::vector{batch});
+    QVERIFY(result.has_value());
+    CompileOptions options;
+    options.fuse = false;
+    options.inputShapes["x"] = batch.shape();
+    const RunResult expected = compileAndRun(builder.build(), {batch}, options);
+    QVERIFY2(expected.error.empty(), expected.error.c_str());
+    QVERIFY(relativeDifference(expected.outputs[0], (*result)[0]) < 1e-5);
 }
 
 void TestExecutor::anySpatialSize() {

