@@ -227,6 +227,7 @@ private slots:
             QSignalSpy hovered(&plot, &PlotView::itemHovered);
             const QPoint at = plot.pointPosition(series, key).toPoint();
             QVERIFY(!at.isNull());
+            QTest::mouseMove(canvasOf(plot), at - QPoint(3, 0));  // a first move only enters
             QTest::mouseMove(canvasOf(plot), at);
             QVERIFY(hovered.count() > 0);
             QVERIFY(!plot.readOut().isEmpty());

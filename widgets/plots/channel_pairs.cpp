@@ -46,21 +46,27 @@ double largestOfFinite(const std::vector<double>& values) {
 std::vector<PlotSeries> channelPairSeries(const std::vector<double>& before, const std::vector<double>& after,
                                           const std::vector<std::size_t>& order, const QString& layer,
                                           const QString& unit) {
-    PlotSeries link{.name = text("Change"),
+    PlotSeries link{.name = text(QT_TRANSLATE_NOOP("equant::plots", "Change")),
                     .mark = Mark::Connectors,
                     .ink = {Role::Muted},
                     .isInLegend = false,
                     .isNavigable = false};
-    PlotSeries first{.name = text("Before"), .ink = {Role::Before}, .isFilled = false};
-    PlotSeries second{.name = text("After equalization"), .ink = {Role::After}, .symbol = Symbol::Diamond};
+    PlotSeries first{
+        .name = text(QT_TRANSLATE_NOOP("equant::plots", "Before")), .ink = {Role::Before}, .isFilled = false};
+    PlotSeries second{.name = text(QT_TRANSLATE_NOOP("equant::plots", "After equalization")),
+                      .ink = {Role::After},
+                      .symbol = Symbol::Diamond};
     for (std::size_t position = 0; position < order.size(); ++position) {
         const std::size_t channel = order[position];
         const auto x = static_cast<double>(position);
         const QString key = QString::number(channel);
         const bool hasAfter = channel < after.size() && std::isfinite(after[channel]);
-        QString hover =
-            text("%1, channel %2\n%3 %4 before").arg(layer).arg(channel).arg(numberText(before[channel]), unit);
-        if (hasAfter) hover += text("\n%1 %2 after").arg(numberText(after[channel]), unit);
+        QString hover = text(QT_TRANSLATE_NOOP("equant::plots", "%1, channel %2\n%3 %4 before"))
+                            .arg(layer)
+                            .arg(channel)
+                            .arg(numberText(before[channel]), unit);
+        if (hasAfter)
+            hover += text(QT_TRANSLATE_NOOP("equant::plots", "\n%1 %2 after")).arg(numberText(after[channel]), unit);
         first.points.push_back({.key = key, .x = x, .y = before[channel], .hover = hover});
         if (!hasAfter) continue;
         second.points.push_back({.key = key, .x = x, .y = after[channel], .hover = hover});
@@ -70,7 +76,9 @@ std::vector<PlotSeries> channelPairSeries(const std::vector<double>& before, con
 }
 
 PlotAxis channelAxis(std::size_t count, ChannelOrder order) {
-    return {.title = order == ChannelOrder::Index ? text("Output channel") : text("Output channel, largest first"),
+    return {.title = order == ChannelOrder::Index
+                         ? text(QT_TRANSLATE_NOOP("equant::plots", "Output channel"))
+                         : text(QT_TRANSLATE_NOOP("equant::plots", "Output channel, largest first")),
             .lower = -0.8,
             .upper = static_cast<double>(count) - 0.2,
             .ticks = Ticks::Integers,
@@ -78,7 +86,10 @@ PlotAxis channelAxis(std::size_t count, ChannelOrder order) {
 }
 
 PlotTable channelPairTable(const std::vector<double>& before, const std::vector<double>& after, const QString& what) {
-    PlotTable table{{text("Channel"), text("%1 before").arg(what), text("%1 after").arg(what)}, {}};
+    PlotTable table{{text(QT_TRANSLATE_NOOP("equant::plots", "Channel")),
+                     text(QT_TRANSLATE_NOOP("equant::plots", "%1 before")).arg(what),
+                     text(QT_TRANSLATE_NOOP("equant::plots", "%1 after")).arg(what)},
+                    {}};
     for (std::size_t i = 0; i < before.size(); ++i)
         table.rows.append({static_cast<qulonglong>(i), before[i], i < after.size() ? after[i] : kNone});
     return table;

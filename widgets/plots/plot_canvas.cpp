@@ -192,10 +192,11 @@ std::optional<PointRef> PlotCanvas::pointAt(QPointF position) const {
 }
 
 int PlotCanvas::countPointsIn(const QRectF& rect) const {
+    const QRectF wide = rect.adjusted(-4, -4, 4, 4);  // symbols are wider than their centre
     int count = 0;
     for (std::size_t s = 0; s < m_state.scene.series.size(); ++s)
         for (std::size_t p = 0; p < m_state.scene.series[s].points.size(); ++p)
-            count += rect.contains(pixelOf({s, p})) ? 1 : 0;
+            count += wide.contains(pixelOf({s, p})) ? 1 : 0;
     return count;
 }
 
