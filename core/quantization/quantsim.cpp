@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <functional>
 #include <mutex>
 
 #include "core/base/parallel.h"
 #include "core/graph/constants.h"
+#include "core/quantization/batch_source.h"
 #include "core/quantization/range_estimator.h"
 #include "core/runtime/executor.h"
 
@@ -35,12 +35,6 @@ CalibratedQuantizer calibrated(const QuantizerSpec& spec, std::vector<GridRange>
     quantizer.grids = std::move(grids);
     return quantizer;
 }
-
-/// Every batch of calibration data, from wherever it comes. Thread-safe.
-struct BatchSource {
-    std::size_t batches = 0;
-    std::function<Result<std::vector<Tensor>>(std::size_t batch)> load;
-};
 
 /// Gathers what taps show during one forward pass and hands it to estimators as one batch per value.
 class TapCollector {
@@ -238,19 +232,7 @@ QuantOverlay overlay(const QuantSim& sim, QuantScope scope) {
 
 Result<QuantSim> calibrate(const Model& model, const Dataset& dataset, const QuantizationSettings& settings,
                            const CalibrationOptions& options, const JobContext& job) {
-    const std::size_t perBatch = std::max<std::size_t>(options.batch, 1);
-    BatchSource source;
-    source.batches = (dataset.size() + perBatch - 1) / perBatch;
-    source.load = [&](std::size_t batch) -> Result<std::vector<Tensor>> {
-        std::vector<Sample> samples;
-        for (std::size_t i = batch * perBatch; i < std::min((batch + 1) * perBatch, dataset.size()); ++i) {
-            auto sample = dataset.load(i);
-            if (!sample) return fail(sample.error());
-            samples.push_back(std::move(*sample));
-        }
-        return stackSamples(samples);
-    };
-    auto sim = calibrateOn(model, source, settings, options, job);
+    auto sim = calibrateOn(model, batchesOf(dataset, options.batch), settings, options, job);
     if (sim) sim->samples = dataset.size();
     return sim;
 }
@@ -258,10 +240,7 @@ Result<QuantSim> calibrate(const Model& model, const Dataset& dataset, const Qua
 Result<QuantSim> calibrate(const Model& model, std::span<const std::vector<Tensor>> batches,
                            const QuantizationSettings& settings, const CalibrationOptions& options,
                            const JobContext& job) {
-    BatchSource source;
-    source.batches = batches.size();
-    source.load = [&](std::size_t batch) -> Result<std::vector<Tensor>> { return batches[batch]; };
-    auto sim = calibrateOn(model, source, settings, options, job);
+    auto sim = calibrateOn(model, batchesOf(batches), settings, options, job);
     if (sim) {
         for (const auto& batch : batches) {
             if (!batch.empty() && batch.front().rank() > 0)
