@@ -102,8 +102,12 @@ BasePrimitive Emitter::matMul(const ir::Op& op) {
 BasePrimitive Emitter::pool(const ir::Op& op) {
     const Node& node = *op.node;
     const Shape& input = shapeOf(op.inputs[0]);
-    const Shape& output = shapeOf(op.outputs[0]);
-    const bool isGlobal = node.opType.starts_with("Global");
+    const bool isGlobal = ir::isGlobalPool(node);
+    Shape output = shapeOf(op.outputs[0]);
+    if (isGlobal) {  // a mean may drop the axes it goes over
+        output.assign(input.size(), 1);
+        std::copy_n(input.begin(), 2, output.begin());
+    }
     const bool isMax = node.is("MaxPool") || node.is("GlobalMaxPool");
     const Shape spatial(input.begin() + 2, input.end());
     ir::Window window;

@@ -25,6 +25,11 @@ bool isClamp(const Post& post) {
 /// Longer chains run out of what the generated kernels can hold.
 constexpr std::size_t kMostPostOps = 24;
 
+/// The layouts are one, or both row-major views of the same elements.
+bool areSameBytes(const dnnl::memory::desc& a, const dnnl::memory::desc& b) {
+    return a == b || (a.get_size() == b.get_size() && onednn::isPlain(a) && onednn::isPlain(b));
+}
+
 bool isFusableGrid(const Encoding& encoding) {
     return !encoding.isPerChannel() && encoding.rounding == Rounding::HalfToEven && encoding.bits <= 16;
 }
@@ -199,10 +204,10 @@ bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
                      std::span<const BasePrimitive::Input> inputs, std::span<const Post> posts) {
     if (post.kind != Post::Kind::Binary || post.algorithm != algorithm::binary_add || post.spread != Spread::Same)
         return false;
-    if (m_program.values[post.operand].constant || primary(post.operand).desc.dims() != destination.dims())
-        return false;
+    if (m_program.values[post.operand].constant) return false;
+    if (primary(post.operand).desc.dims() != destination.dims() && !onednn::isPlain(destination)) return false;
     for (const Placed& version : m_states[post.operand].versions) {
-        if (version.desc != destination) continue;
+        if (!areSameBytes(version.desc, destination)) continue;
         if (!isFree(version.where)) return false;
         const auto isThere = [&](ir::ValueId id) {
             if (id == ir::kNoValue || m_program.values[id].constant) return false;
@@ -223,10 +228,12 @@ bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
 
 Placed Emitter::sumTarget(ir::ValueId operand, const dnnl::memory::desc& destination) {
     for (const Placed& version : m_states[operand].versions) {
-        if (version.desc == destination) return version;
+        if (areSameBytes(version.desc, destination)) return {destination, version.where};
     }
     // Not kept among the operand's versions: the sum overwrites it.
-    return reordered(primary(operand), destination);
+    const Placed from = primary(operand);
+    const bool isView = from.desc.dims() != destination.dims();
+    return {destination, reordered(from, isView ? onednn::denseDesc(from.desc.dims()) : destination).where};
 }
 
 std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const dnnl::memory::desc& destination,

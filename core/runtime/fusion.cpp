@@ -160,14 +160,15 @@ bool foldAffine(Program& program, Op& op, const Post& post) {
 // ---- Chains
 // -------------------------------------------------------------------------------------------------------------------
 
-bool takesPosts(const Op& op) {
+bool takesPosts(const Program& program, const Op& op) {
     switch (op.kind) {
         case Kind::Conv:
         case Kind::InnerProduct:
         case Kind::MatMul:
-        case Kind::Pool:
         case Kind::Resample:
             return true;
+        case Kind::Pool:  // a mean that drops its axes is seen in two shapes
+            return program.values[op.inputs[0]].shape->size() == program.values[op.outputs[0]].shape->size();
         case Kind::Pointwise:
             // These run by the node's own kernel.
             return std::none_of(op.posts.begin(), op.posts.end(),
@@ -217,7 +218,7 @@ public:
         m_consumers = consumersOf(m_program);
         for (std::size_t i = 0; i < m_program.ops.size(); ++i) {
             std::size_t at = i;
-            while (at != kNoOp && takesPosts(m_program.ops[at])) at = absorbConsumer(at);
+            while (at != kNoOp && takesPosts(m_program, m_program.ops[at])) at = absorbConsumer(at);
         }
     }
 
@@ -253,7 +254,7 @@ private:
             first.operand < m_consumers.producer.size() ? m_consumers.producer[first.operand] : kNoOp;
         if (producer == kNoOp || producer <= at) return false;
         const Value& operand = m_program.values[first.operand];
-        return takesPosts(m_program.ops[producer]) && !operand.isPinned() && operand.uses == 1;
+        return takesPosts(m_program, m_program.ops[producer]) && !operand.isPinned() && operand.uses == 1;
     }
 
     void rewire(const Op& op, std::size_t at) {

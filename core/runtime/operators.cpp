@@ -97,7 +97,7 @@ bool isPoolUsable(const Program& program, const Op& op) {
     const Node& node = *op.node;
     const std::size_t rank = shapeOf(program, op.inputs[0]).size();
     if (rank < 3 || rank > 5 || op.outputs.size() != 1) return false;
-    if (node.is("GlobalAveragePool") || node.is("GlobalMaxPool")) return true;
+    if (isGlobalPool(node)) return true;
     const Window window = windowOf(node, shapeOf(program, op.inputs[0]), shapeOf(program, op.outputs[0]),
                                    node.intsAttribute("kernel_shape"));
     if (window.kernel.size() + 2 != rank) return false;
@@ -108,6 +108,26 @@ bool isPoolUsable(const Program& program, const Op& op) {
     }
     return !(node.is("AveragePool") && window.isPaddedBeyondAttribute &&
              node.intAttribute("count_include_pad", 0) != 0);
+}
+
+/// A mean over all spatial axes.
+bool isSpatialMean(const Program& program, const Op& op) {
+    const Node& node = *op.node;
+    const auto rank = static_cast<std::int64_t>(shapeOf(program, op.inputs[0]).size());
+    if (!node.is("ReduceMean") || rank < 3 || rank > 5) return false;
+    std::vector<std::int64_t> axes = node.intsAttribute("axes");
+    if (op.inputs.size() > 1 && op.inputs[1] != kNoValue) {
+        const auto& constant = program.values[op.inputs[1]].constant;
+        if (!constant || constant->dtype() != DType::Int64) return false;
+        axes.assign(constant->data<std::int64_t>().begin(), constant->data<std::int64_t>().end());
+    }
+    for (std::int64_t& axis : axes) axis += axis < 0 ? rank : 0;
+    std::sort(axes.begin(), axes.end());
+    if (static_cast<std::int64_t>(axes.size()) != rank - 2) return false;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+        if (axes[i] != static_cast<std::int64_t>(i) + 2) return false;
+    }
+    return true;
 }
 
 /// Softmax over exactly one axis: the older definition flattens everything behind `axis`.
@@ -137,6 +157,10 @@ bool isResampleUsable(const Program& program, const Op& op) {
 }
 
 }  // namespace
+
+bool isGlobalPool(const Node& node) {
+    return node.opType.starts_with("Global") || node.is("ReduceMean");
+}
 
 Window windowOf(const Node& node, const Shape& input, const Shape& output, const Shape& kernel) {
     const std::size_t spatial = input.size() - 2;
@@ -206,6 +230,11 @@ void classify(Program& program, Op& op) {
             op.kind = Kind::Resample;
             op.inputs.resize(1);
         }
+        return;
+    }
+    if (isSpatialMean(program, op)) {
+        op.kind = Kind::Pool;
+        op.inputs.resize(1);
         return;
     }
     if (!std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId id) { return isDenseFloat(program, id); })) return;

@@ -20,6 +20,9 @@ namespace ir {
 /// Sets op.kind (and what goes with it) from its node, shapes and constants; Plain where oneDNN is of no use.
 void classify(Program& program, Op& op);
 
+/// Of the operators of Kind::Pool: those whose window is the whole image.
+[[nodiscard]] bool isGlobalPool(const Node& node);
+
 /// Explicit spatial attributes of Conv and the pools.
 struct Window {
     std::vector<std::int64_t> kernel;

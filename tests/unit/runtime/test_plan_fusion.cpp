@@ -16,6 +16,7 @@ private slots:
     void foldsBatchNormAndActivation();
     void addsResidualsInPlace();
     void keepsAResidualThatIsReadAgain();
+    void addsResidualsOfMatrices();
     void recognisesSwish();
     void keepsTappedValuesAndOutputs();
     void quantizesWeightsPerChannel();
@@ -101,6 +102,26 @@ void TestPlanFusion::keepsAResidualThatIsReadAgain() {
         .output("y");
     const std::string problem = compareWithUnfused(builder.build(), {kInput});
     QVERIFY2(problem.empty(), problem.c_str());
+}
+
+void TestPlanFusion::addsResidualsOfMatrices() {
+    for (const bool isReadAgain : {false, true}) {
+        ModelBuilder builder;
+        builder.input("x", {2, 7, 12})
+            .constant("w", randomTensor({12, 12}, 1))
+            .constant("b", randomTensor({12}, 2))
+            .constant("v", randomTensor({12, 12}, 3));
+        builder.node("MatMul", {"x", "v"}, {"r"})
+            .node("MatMul", {"r", "w"}, {"p"})
+            .node("Add", {"p", "b"}, {"a"})
+            .node("Tanh", {"a"}, {"t"});
+        builder.node("MatMul", {"t", "w"}, {"q"}).node("Add", {"r", "q"}, {"s"}).node("Relu", {"s"}, {"y"}).output("y");
+        if (isReadAgain) builder.node("Abs", {"r"}, {"z"}).output("z");
+        const Tensor x = randomTensor({2, 7, 12}, 4);
+        const std::string problem = compareWithUnfused(builder.build(), {x});
+        QVERIFY2(problem.empty(), problem.c_str());
+        QVERIFY(isReadAgain || hasStep(compileAndRun(builder.build(), {x}), "+add +relu"));
+    }
 }
 
 void TestPlanFusion::recognisesSwish() {

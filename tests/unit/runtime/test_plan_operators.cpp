@@ -120,6 +120,21 @@ void TestPlanOperators::pools() {
         const std::string problem = runSingle(isMax ? "MaxPool" : "AveragePool", {x}, {}, attributes);
         QVERIFY2(problem.empty(), (std::to_string(round) + ": " + problem).c_str());
     }
+    for (const std::int64_t keep : {0, 1}) {
+        const std::string problem =
+            runSingle("ReduceMean", {randomTensor({2, 19, 5, 7}, 3)}, {}, {{"axes", Ints{2, -1}}, {"keepdims", keep}});
+        QVERIFY2(problem.empty(), problem.c_str());
+        // In the layout and with the neighbours it has at the end of a network.
+        ModelBuilder builder;
+        builder.input("x", {2, 5, 8, 9})
+            .constant("w", randomTensor({19, 5, 3, 3}, 1))
+            .constant("k", randomTensor(keep ? Shape{19, 1, 1} : Shape{19}, 2));
+        builder.node("Conv", {"x", "w"}, {"c"})
+            .node("ReduceMean", {"c"}, {"m"}, {{"axes", Ints{2, 3}}, {"keepdims", keep}});
+        builder.node("Mul", {"m", "k"}, {"y"}).output("y");
+        const std::string inNetwork = compareWithUnfused(builder.build(), {randomTensor({2, 5, 8, 9}, 3)});
+        QVERIFY2(inNetwork.empty(), inNetwork.c_str());
+    }
     for (const char* op : {"GlobalAveragePool", "GlobalMaxPool"}) {
         const std::string problem = runSingle(op, {randomTensor({2, 19, 5, 7}, 3)}, {}, {});
         QVERIFY2(problem.empty(), problem.c_str());
