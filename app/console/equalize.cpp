@@ -2,7 +2,6 @@
 #include "core/passes/equalize.h"
 
 #include <fmt/format.h>
-
 #include <map>
 #include <memory>
 
@@ -38,17 +37,22 @@ nlohmann::json asJson(const EqualizeReport& report) {
                          {"dead_channels", pair.deadChannels.size()}});
     auto absorbed = nlohmann::json::array();
     for (const auto& item : report.absorbed) absorbed.push_back({{"layer", item.layer}, {"consumer", item.consumer}});
-    return {{"folded_batch_norms", report.fold.folded.size()}, {"pairs", pairs}, {"absorbed_biases", absorbed}, {"iterations", report.iterations}};
+    return {{"folded_batch_norms", report.fold.folded.size()},
+            {"pairs", pairs},
+            {"absorbed_biases", absorbed},
+            {"iterations", report.iterations}};
 }
 
 std::string asText(const EqualizeReport& report) {
     std::size_t equalized = 0;
     for (const auto& pair : report.pairs) equalized += pair.isEqualized;
-    std::string text = fmt::format("Folded {} batch norms, equalized {} of {} layers' outputs in {} sweeps, absorbed {} biases.\n",
-                                   report.fold.folded.size(), equalized, report.pairs.size(), report.iterations, report.absorbed.size());
+    std::string text = fmt::format(
+        "Folded {} batch norms, equalized {} of {} layers' outputs in {} sweeps, absorbed {} biases.\n",
+        report.fold.folded.size(), equalized, report.pairs.size(), report.iterations, report.absorbed.size());
     for (const auto& kept : report.fold.kept) text += fmt::format("  kept {}: {}\n", kept.batchNorm, kept.reason);
     for (const auto& pair : report.pairs)
-        text += fmt::format("  {} {}: {}\n", pair.isEqualized ? "equalized" : "skipped  ", fmt::join(pair.layers, " -> "), pair.reason);
+        text += fmt::format("  {} {}: {}\n", pair.isEqualized ? "equalized" : "skipped  ",
+                            fmt::join(pair.layers, " -> "), pair.reason);
     return text;
 }
 
@@ -73,7 +77,8 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
             result.text += describeData(*data);
         }
         const std::size_t samples = dataset ? std::min(dataset->size(), std::size_t{100}) : kEquivalenceSamples;
-        const auto equivalence = compareOutputs(*model, outcome->model, dataset.get(), samples, context.options.seed, context.job);
+        const auto equivalence =
+            compareOutputs(*model, outcome->model, dataset.get(), samples, context.options.seed, context.job);
         if (!equivalence) return fail(equivalence.error());
         result.json["equivalence"] = asJson(*equivalence);
         result.text += "Float outputs: " + asText(*equivalence) + "\n";
@@ -91,13 +96,18 @@ void addEqualize(CommandRegistry& registry) {
                                  [options](const CommandContext& context) { return runEqualize(*options, context); });
     addModelOption(*command, options->model);
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
-    const std::map<std::string, CapMode> modes{{"exact", CapMode::Exact}, {"replace", CapMode::Replace}, {"skip", CapMode::Skip}};
-    command->add_option("--relu6", options->options.relu6, "exact: a cap per channel, the function is kept (default); replace: by ReLU; skip")
+    const std::map<std::string, CapMode> modes{
+        {"exact", CapMode::Exact}, {"replace", CapMode::Replace}, {"skip", CapMode::Skip}};
+    command
+        ->add_option("--relu6", options->options.relu6,
+                     "exact: a cap per channel, the function is kept (default); replace: by ReLU; skip")
         ->transform(CLI::CheckedTransformer(modes))
         ->type_name("MODE");
     command->add_flag("--no-bias-absorption", options->shouldNotAbsorb, "Leave high biases where they are");
-    command->add_option("--iterations", options->options.iterations, "Most sweeps over all pairs (default 20)")->check(CLI::Range(1, 1000));
-    command->add_flag("--aimet-compatible", options->options.isAimetCompatible, "One sweep with AIMET's own rules, ReLU6 replaced");
+    command->add_option("--iterations", options->options.iterations, "Most sweeps over all pairs (default 20)")
+        ->check(CLI::Range(1, 1000));
+    command->add_flag("--aimet-compatible", options->options.isAimetCompatible,
+                      "One sweep with AIMET's own rules, ReLU6 replaced");
     options->data.addTo(*command, "--data", "Samples to compare the outputs on (default: random inputs)", false);
 }
 

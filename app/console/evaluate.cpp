@@ -2,7 +2,6 @@
 #include "core/metrics/evaluate.h"
 
 #include <fmt/format.h>
-
 #include <memory>
 
 #include "app/console/command.h"
@@ -50,8 +49,9 @@ Result<CommandResult> runEvaluate(const EvaluateCommand& command, const CommandC
     options.threads = context.options.threads;
     const auto score = evaluate(*candidate, reference, *data->dataset, options, context.job);
     if (!score) return fail(score.error());
-    return CommandResult{asJson(*score), describeData(*data) + fmt::format("{} samples: {} ({:.2f} ms a sample)\n", score->samples, asText(*score),
-                                                                           score->msPerSample)};
+    return CommandResult{asJson(*score),
+                         describeData(*data) + fmt::format("{} samples: {} ({:.2f} ms a sample)\n", score->samples,
+                                                           asText(*score), score->msPerSample)};
 }
 
 }  // namespace
@@ -63,8 +63,10 @@ void addEvaluate(CommandRegistry& registry) {
     addModelOption(*command, options->model);
     options->data.addTo(*command, "--data", "Image folder, .npy/.npz, or folder of ONNX test_data_set_*", true);
     command->add_option("--reference", options->reference, "Model to compare the outputs with")->type_name("MODEL");
-    command->add_option("--encodings", options->encodings, "Simulate quantization with these encodings")->type_name("FILE");
-    command->add_option("--batch", options->options.batch, "Samples in one forward pass (default 8)")->check(CLI::Range(1, 4096));
+    command->add_option("--encodings", options->encodings, "Simulate quantization with these encodings")
+        ->type_name("FILE");
+    command->add_option("--batch", options->options.batch, "Samples in one forward pass (default 8)")
+        ->check(CLI::Range(1, 4096));
 }
 
 }  // namespace equant::console

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/console/format.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 
 namespace equant::console {
 
@@ -75,7 +74,9 @@ std::string shortBytes(std::int64_t bytes) {
 std::string asText(const Score& score) {
     std::vector<std::string> parts{percent("top-1", score.top1, score.top1Interval), percent("top-5", score.top5, {}),
                                    percent("agreement", score.agreement, score.agreementInterval)};
-    if (score.sqnrDb) parts.push_back(std::isinf(*score.sqnrDb) ? std::string("identical outputs") : fmt::format("SQNR {:.2f} dB", *score.sqnrDb));
+    if (score.sqnrDb)
+        parts.push_back(std::isinf(*score.sqnrDb) ? std::string("identical outputs")
+                                                  : fmt::format("SQNR {:.2f} dB", *score.sqnrDb));
     if (score.cosine) parts.push_back(fmt::format("cosine {:.5f}", *score.cosine));
     std::erase(parts, std::string());
     return parts.empty() ? std::string("nothing to compare with") : fmt::format("{}", fmt::join(parts, ", "));
@@ -95,7 +96,8 @@ std::string table(const std::vector<std::string>& header, const std::vector<std:
     const auto line = [&](const std::vector<std::string>& row) {
         std::string text;
         for (std::size_t c = 0; c < row.size(); ++c)
-            text += c == 0 ? fmt::format("{:<{}}", shortened(row[c]), widths[c]) : fmt::format("  {:>{}}", shortened(row[c]), widths[c]);
+            text += c == 0 ? fmt::format("{:<{}}", shortened(row[c]), widths[c])
+                           : fmt::format("  {:>{}}", shortened(row[c]), widths[c]);
         while (!text.empty() && text.back() == ' ') text.pop_back();
         return text + "\n";
     };

@@ -29,6 +29,7 @@ namespace equant::console {
 [[nodiscard]] std::string asText(const Equivalence& equivalence);
 
 /// Left-aligned first column, right-aligned others, widths fitted, long first cells shortened in the middle.
-[[nodiscard]] std::string table(const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
+[[nodiscard]] std::string table(const std::vector<std::string>& header,
+                                const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace equant::console

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/inspection/inspection.h"
-
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <memory>
 
 #include "app/console/command.h"
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/graph/onnx_io.h"
+#include "core/inspection/inspection.h"
 
 namespace equant::console {
 
@@ -19,7 +17,8 @@ nlohmann::json valueJson(const ValueInfo& info) {
     auto shape = nlohmann::json::array();
     if (info.shape)
         for (const auto& dim : *info.shape)
-            shape.push_back(dim.value >= 0 ? nlohmann::json(dim.value) : nlohmann::json(dim.symbol.empty() ? "?" : dim.symbol));
+            shape.push_back(dim.value >= 0 ? nlohmann::json(dim.value)
+                                           : nlohmann::json(dim.symbol.empty() ? "?" : dim.symbol));
     return {{"name", info.name}, {"dtype", name(info.dtype)}, {"shape", info.shape ? shape : nlohmann::json(nullptr)}};
 }
 
@@ -27,7 +26,9 @@ std::string valueText(const ValueInfo& info) {
     std::string shape;
     if (info.shape)
         for (const auto& dim : *info.shape)
-            shape += (shape.empty() ? "" : "x") + (dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? "?" : dim.symbol);
+            shape += (shape.empty() ? "" : "x") + (dim.value >= 0       ? std::to_string(dim.value)
+                                                   : dim.symbol.empty() ? "?"
+                                                                        : dim.symbol);
     return fmt::format("{} {} {}", info.name, name(info.dtype), shape);
 }
 
@@ -52,14 +53,10 @@ nlohmann::json layerJson(const LayerInfo& layer, const LayerTechniques& techniqu
 
 nlohmann::json asJson(const Model& model, const Inspection& inspection) {
     nlohmann::json json;
-    auto& head = json["model"] = {{"ir_version", model.irVersion},
-                                  {"opset", model.opset()},
-                                  {"producer", model.producerName},
-                                  {"inputs", nlohmann::json::array()},
-                                  {"outputs", nlohmann::json::array()},
-                                  {"parameters", inspection.cost.parameters},
-                                  {"macs", inspection.cost.macs},
-                                  {"bytes", inspection.cost.bytes},
+    auto& head = json["model"] = {{"ir_version", model.irVersion},      {"opset", model.opset()},
+                                  {"producer", model.producerName},     {"inputs", nlohmann::json::array()},
+                                  {"outputs", nlohmann::json::array()}, {"parameters", inspection.cost.parameters},
+                                  {"macs", inspection.cost.macs},       {"bytes", inspection.cost.bytes},
                                   {"hash", contentHash(model)}};
     for (const auto* input : model.graph.requiredInputs()) head["inputs"].push_back(valueJson(*input));
     for (const auto& output : model.graph.outputs) head["outputs"].push_back(valueJson(output));
@@ -83,19 +80,22 @@ std::string asText(const Model& model, const Inspection& inspection) {
     std::string text;
     for (const auto* input : model.graph.requiredInputs()) text += fmt::format("Input   {}\n", valueText(*input));
     for (const auto& output : model.graph.outputs) text += fmt::format("Output  {}\n", valueText(output));
-    text += fmt::format("Cost    {} parameters, {} MACs, {}\n", shortCount(inspection.cost.parameters), shortCount(inspection.cost.macs),
-                        shortBytes(inspection.cost.bytes));
-    text += fmt::format("Format  opset {}, IR {}{}\n\n", model.opset(), model.irVersion,
-                        model.producerName.empty() ? std::string() : ", made by " + model.producerName + " " + model.producerVersion);
+    text += fmt::format("Cost    {} parameters, {} MACs, {}\n", shortCount(inspection.cost.parameters),
+                        shortCount(inspection.cost.macs), shortBytes(inspection.cost.bytes));
+    text += fmt::format(
+        "Format  opset {}, IR {}{}\n\n", model.opset(), model.irVersion,
+        model.producerName.empty() ? std::string() : ", made by " + model.producerName + " " + model.producerVersion);
     std::vector<std::vector<std::string>> rows;
     for (const auto& layer : inspection.layers)
         if (layer.parameters > 0 || layer.macs > 0)
-            rows.push_back({layer.name, layer.opType, shortCount(layer.parameters), shortCount(layer.macs), toString(layer.outputShape)});
+            rows.push_back({layer.name, layer.opType, shortCount(layer.parameters), shortCount(layer.macs),
+                            toString(layer.outputShape)});
     text += table({"layer", "operator", "parameters", "MACs", "output"}, rows);
     if (!inspection.findings.empty()) text += "\n";
     for (const auto& finding : inspection.findings)
-        text += fmt::format("{}: {}{}{}{}\n", name(finding.severity), finding.subject, finding.subject.empty() ? "" : ": ", finding.message,
-                            finding.hint.empty() ? std::string() : " " + finding.hint);
+        text +=
+            fmt::format("{}: {}{}{}{}\n", name(finding.severity), finding.subject, finding.subject.empty() ? "" : ": ",
+                        finding.message, finding.hint.empty() ? std::string() : " " + finding.hint);
     return text;
 }
 
@@ -103,13 +103,14 @@ std::string asText(const Model& model, const Inspection& inspection) {
 
 void addInspect(CommandRegistry& registry) {
     auto path = std::make_shared<std::string>();
-    auto* command = registry.add("inspect", "Structure, cost and what may go wrong", [path](const CommandContext&) -> Result<CommandResult> {
-        const auto model = readOnnx(*path);
-        if (!model) return fail(model.error());
-        const auto inspection = inspect(*model);
-        if (!inspection) return fail(inspection.error());
-        return CommandResult{asJson(*model, *inspection), asText(*model, *inspection)};
-    });
+    auto* command = registry.add("inspect", "Structure, cost and what may go wrong",
+                                 [path](const CommandContext&) -> Result<CommandResult> {
+                                     const auto model = readOnnx(*path);
+                                     if (!model) return fail(model.error());
+                                     const auto inspection = inspect(*model);
+                                     if (!inspection) return fail(inspection.error());
+                                     return CommandResult{asJson(*model, *inspection), asText(*model, *inspection)};
+                                 });
     addModelOption(*command, *path);
 }
 

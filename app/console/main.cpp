@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // equant-cli: parses the command line, runs one command, prints its result. Exit codes: 0 done, 1 failed, 2 usage,
 // 3 a quality gate was not met, 130 interrupted.
-#include <fmt/format.h>
-
 #include <csignal>
 #include <filesystem>
+#include <fmt/format.h>
 #include <thread>
 
 #include "app/console/command.h"
@@ -20,7 +19,9 @@ constexpr int kUsage = 2;
 constexpr int kInterrupted = 130;
 
 volatile std::sig_atomic_t g_isInterrupted = 0;  // a signal handler may touch nothing else
-extern "C" void onInterrupt(int) { g_isInterrupted = 1; }
+extern "C" void onInterrupt(int) {
+    g_isInterrupted = 1;
+}
 
 /// Turns the signal into a stop request, from an ordinary thread.
 class InterruptWatcher {

@@ -18,8 +18,8 @@ void addModelOption(CLI::App& command, std::string& path) {
 }
 
 std::string describeData(const OpenedDataset& data) {
-    return fmt::format("Data: {}\nPreprocessing: {} ({})\n", data.dataset->describe(), describe(data.preprocessing.preprocessing),
-                       data.preprocessing.reason);
+    return fmt::format("Data: {}\nPreprocessing: {} ({})\n", data.dataset->describe(),
+                       describe(data.preprocessing.preprocessing), data.preprocessing.reason);
 }
 
 }  // namespace equant::console

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/console/progress_printer.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <fmt/format.h>
 #include <mutex>
 #include <string>
+#include <unistd.h>
 
 namespace equant::console {
 
@@ -49,8 +48,8 @@ void show(const Progress& progress, const std::stop_token& stop, bool isTerminal
         const int tenth = static_cast<int>(share * 10);
         if (isTerminal) {
             const auto filled = static_cast<std::size_t>(share * 30);
-            fmt::print(stderr, "\r\033[K{:<22} [{}{}] {:3.0f} %  {}", stage, std::string(filled, '#'), std::string(30 - filled, ' '),
-                       share * 100, remaining(share, elapsed));
+            fmt::print(stderr, "\r\033[K{:<22} [{}{}] {:3.0f} %  {}", stage, std::string(filled, '#'),
+                       std::string(30 - filled, ' '), share * 100, remaining(share, elapsed));
             std::fflush(stderr);
             hasBar = true;
         } else if (tenth != lastTenth && elapsed > 1) {
@@ -65,7 +64,8 @@ void show(const Progress& progress, const std::stop_token& stop, bool isTerminal
 
 ProgressPrinter::ProgressPrinter(const Progress& progress, bool isQuiet) {
     if (isQuiet) return;
-    m_thread = std::jthread([&progress](const std::stop_token& stop) { show(progress, stop, isatty(STDERR_FILENO) != 0); });
+    m_thread =
+        std::jthread([&progress](const std::stop_token& stop) { show(progress, stop, isatty(STDERR_FILENO) != 0); });
 }
 
 ProgressPrinter::~ProgressPrinter() = default;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <map>
 #include <memory>
 
@@ -30,7 +29,9 @@ nlohmann::json statistics(const ChannelRanges& ranges) {
             {"imbalance", number(ranges.imbalance())}};
 }
 
-float lowestBits(const ChannelRanges& ranges) { return *std::ranges::min_element(ranges.effectiveBits); }
+float lowestBits(const ChannelRanges& ranges) {
+    return *std::ranges::min_element(ranges.effectiveBits);
+}
 
 Result<CommandResult> showRanges(const RangesOptions& options, const JobContext& job) {
     const auto model = readOnnx(options.model);
@@ -51,8 +52,11 @@ Result<CommandResult> showRanges(const RangesOptions& options, const JobContext&
         auto json = statistics(layer);
         json["name"] = layer.layer;
         json["channels"] = layer.min.size();
-        std::vector<std::string> row{layer.layer, std::to_string(layer.min.size()), fmt::format("{:.4g}", *std::ranges::min_element(layer.min)),
-                                     fmt::format("{:.4g}", *std::ranges::max_element(layer.max)), fmt::format("{:.1f}", layer.imbalance()),
+        std::vector<std::string> row{layer.layer,
+                                     std::to_string(layer.min.size()),
+                                     fmt::format("{:.4g}", *std::ranges::min_element(layer.min)),
+                                     fmt::format("{:.4g}", *std::ranges::max_element(layer.max)),
+                                     fmt::format("{:.1f}", layer.imbalance()),
                                      fmt::format("{:.1f}", lowestBits(layer))};
         if (options.shouldEqualize) {
             const auto found = after.find(layer.layer);
@@ -73,9 +77,9 @@ Result<CommandResult> showRanges(const RangesOptions& options, const JobContext&
 
 void addRanges(CommandRegistry& registry) {
     auto options = std::make_shared<RangesOptions>();
-    auto* command = registry.add("ranges", "Weight ranges per output channel", [options](const CommandContext& context) {
-        return showRanges(*options, context.job);
-    });
+    auto* command =
+        registry.add("ranges", "Weight ranges per output channel",
+                     [options](const CommandContext& context) { return showRanges(*options, context.job); });
     addModelOption(*command, options->model);
     command->add_flag("--equalize", options->shouldEqualize, "Also show them after cross-layer equalization");
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include <filesystem>
+#include <fmt/format.h>
 #include <memory>
 
 #include "app/console/command.h"
@@ -28,7 +27,9 @@ std::string expectedInputs(const Executor& executor) {
         text += fmt::format(" {} ({}", info.name, name(info.dtype));
         for (std::size_t i = 0; info.shape && i < info.shape->size(); ++i) {
             const Dim& dim = (*info.shape)[i];
-            text += (i ? "x" : " ") + (dim.value >= 0 ? std::to_string(dim.value) : dim.symbol.empty() ? std::string("?") : dim.symbol);
+            text += (i ? "x" : " ") + (dim.value >= 0       ? std::to_string(dim.value)
+                                       : dim.symbol.empty() ? std::string("?")
+                                                            : dim.symbol);
         }
         text += ")";
     }
@@ -43,14 +44,16 @@ Result<std::vector<Tensor>> readInputs(const RunCommand& command, const Executor
         std::size_t slot = 0;
         while (slot < tensors.size() && executor.inputs()[slot].name != key) ++slot;
         if (equals == std::string::npos || slot == tensors.size())
-            return fail(ErrorCode::InvalidArgument, "This is not NAME=FILE.npy with the name of an input.", expectedInputs(executor), given);
+            return fail(ErrorCode::InvalidArgument, "This is not NAME=FILE.npy with the name of an input.",
+                        expectedInputs(executor), given);
         auto tensor = readNpy(given.substr(equals + 1));
         if (!tensor) return fail(tensor.error());
         tensors[slot] = std::move(*tensor);
     }
     for (std::size_t slot = 0; slot < tensors.size(); ++slot)
         if (tensors[slot].isEmpty())
-            return fail(ErrorCode::InvalidArgument, "This input was not given.", expectedInputs(executor), executor.inputs()[slot].name);
+            return fail(ErrorCode::InvalidArgument, "This input was not given.", expectedInputs(executor),
+                        executor.inputs()[slot].name);
     return tensors;
 }
 
@@ -79,14 +82,16 @@ Result<CommandResult> runRun(const RunCommand& command) {
 
     std::error_code failed;
     std::filesystem::create_directories(command.outputDir, failed);
-    if (failed) return fail(ErrorCode::Io, "The folder could not be made.", "Choose another --output-dir.", command.outputDir);
+    if (failed)
+        return fail(ErrorCode::Io, "The folder could not be made.", "Choose another --output-dir.", command.outputDir);
     CommandResult result{{{"outputs", nlohmann::json::object()}}, {}};
     for (std::size_t i = 0; i < outputs->size(); ++i) {
         const std::string& output = (*executor)->outputs()[i];
         const auto file = std::filesystem::path(command.outputDir) / fileNameFor(output);
         if (auto written = writeNpy((*outputs)[i], file); !written) return fail(written.error());
         result.json["outputs"][output] = file.string();
-        result.text += fmt::format("{} {} {} -> {}\n", output, name((*outputs)[i].dtype()), toString((*outputs)[i].shape()), file.string());
+        result.text += fmt::format("{} {} {} -> {}\n", output, name((*outputs)[i].dtype()),
+                                   toString((*outputs)[i].shape()), file.string());
     }
     return result;
 }
@@ -95,11 +100,16 @@ Result<CommandResult> runRun(const RunCommand& command) {
 
 void addRun(CommandRegistry& registry) {
     auto options = std::make_shared<RunCommand>();
-    auto* command = registry.add("run", "Execute once on given arrays", [options](const CommandContext&) { return runRun(*options); });
+    auto* command = registry.add("run", "Execute once on given arrays",
+                                 [options](const CommandContext&) { return runRun(*options); });
     addModelOption(*command, options->model);
-    command->add_option("--input", options->inputs, "NAME=FILE.npy, once per input")->required()->type_name("NAME=FILE")->expected(1, 1000);
+    command->add_option("--input", options->inputs, "NAME=FILE.npy, once per input")
+        ->required()
+        ->type_name("NAME=FILE")
+        ->expected(1, 1000);
     command->add_option("--output-dir", options->outputDir, "Folder for output_NAME.npy")->required()->type_name("DIR");
-    command->add_option("--quant,--encodings", options->encodings, "Simulate quantization with these encodings")->type_name("FILE");
+    command->add_option("--quant,--encodings", options->encodings, "Simulate quantization with these encodings")
+        ->type_name("FILE");
 }
 
 }  // namespace equant::console
