@@ -34,7 +34,7 @@ nlohmann::json asJson(const EqualizeReport& report) {
                          {"status", pair.isEqualized ? "equalized" : "skipped"},
                          {"reason", pair.reason},
                          {"reason_code", pair.reasonCode},
-                         {"dead_channels", pair.deadChannels.size()}});
+                         {"constant_channels", pair.constantChannels.size()}});
     auto absorbed = nlohmann::json::array();
     for (const auto& item : report.absorbed) absorbed.push_back({{"layer", item.layer}, {"consumer", item.consumer}});
     return {{"folded_batch_norms", report.fold.folded.size()},

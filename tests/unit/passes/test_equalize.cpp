@@ -223,11 +223,29 @@ private slots:
         model.graph.initializer("w2")->tensor = w2;
         const auto equalized = equalize(model, {});
         const auto* pair = pairFrom(equalized->report, "Conv_0");
-        QCOMPARE(pair->deadChannels, (Ints{2}));
-        QVERIFY(pair->reason.find("never be active") != std::string::npos);
+        QCOMPARE(pair->constantChannels, (Ints{2}));
+        QVERIFY(pair->reason.find("never change") != std::string::npos);
         const auto ranges = weightRanges(equalized->model);
         QCOMPARE((*ranges)[1].max[2], 0.F);
         QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
+    }
+
+    void constantsMoveIntoTheNextBias() {
+        Model model = block("Relu", {});
+        auto w2 = model.graph.initializer("w2")->tensor;  // channel 3 of the depthwise layer: its bias, always
+        for (std::size_t i = 0; i < 9; ++i) w2.mutableData<float>()[3 * 9 + i] = 0;
+        auto b2 = model.graph.initializer("b2")->tensor;
+        b2.mutableData<float>()[3] = 0.7F;
+        model.graph.initializer("w2")->tensor = w2;
+        model.graph.initializer("b2")->tensor = b2;
+        const auto equalized = equalize(model, {});
+        QCOMPARE(pairFrom(equalized->report, "Conv_2")->constantChannels, (Ints{3}));
+        QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
+        for (std::size_t i = 0; i < equalized->model.graph.nodes.size(); ++i)
+            if (equalized->model.graph.nodes[i].label() == "Conv_4")
+                for (std::int64_t b = 0; b < 40; ++b)
+                    if (const auto layer = LayerWeights::of(equalized->model.graph, i); layer->inputOf(b) == 3)
+                        QCOMPARE(layer->block(b)[0], 0.F);
     }
 
     void aChannelThatCanBeActiveIsNotDead() {
@@ -235,7 +253,7 @@ private slots:
         auto b1 = model.graph.initializer("b1")->tensor;
         b1.mutableData<float>()[2] = -0.5F;  // ordinary weights: large inputs reach it
         model.graph.initializer("b1")->tensor = b1;
-        QVERIFY(pairFrom(equalize(model, {})->report, "Conv_0")->deadChannels.empty());
+        QVERIFY(pairFrom(equalize(model, {})->report, "Conv_0")->constantChannels.empty());
     }
 
     void highBiasesMoveOnWithoutChangingMuch() {
