@@ -30,7 +30,7 @@ public:
         if (!topology) return fail(topology.error());
         m_links = findChannelLinks(m_graph, *topology);
         for (const auto& link : m_links) judge(link);
-        if (m_options.shouldSilenceConstantChannels && !m_options.isAimetCompatible && m_options.relu6 == CapMode::Exact)
+        if (m_options.shouldSilenceConstantChannels && !m_options.isAimetCompatible && m_options.relu6 != CapMode::Replace)
             silenceConstants(*topology);
 
         ChannelScaling scaling(m_graph);
