@@ -30,7 +30,8 @@ public:
         if (!topology) return fail(topology.error());
         m_links = findChannelLinks(m_graph, *topology);
         for (const auto& link : m_links) judge(link);
-        if (m_options.shouldSilenceConstantChannels && !m_options.isAimetCompatible && m_options.relu6 != CapMode::Replace)
+        if (m_options.shouldSilenceConstantChannels && !m_options.isAimetCompatible &&
+            m_options.relu6 != CapMode::Replace)
             silenceConstants(*topology);
 
         ChannelScaling scaling(m_graph);
@@ -111,7 +112,8 @@ private:
     /// In execution order: what one link silences may make a channel of the next constant.
     void silenceConstants(const Topology& topology) {
         for (const std::size_t index : m_active) {
-            auto silenced = silenceChannels(m_graph, m_links[index], findConstantChannels(m_graph, topology, m_links[index]));
+            auto silenced =
+                silenceChannels(m_graph, m_links[index], findConstantChannels(m_graph, topology, m_links[index]));
             if (silenced.empty()) continue;
             m_report.pairs[index].reason += fmt::format(
                 " {} channel{} never change{}: the weights that read {} were set to zero.", silenced.size(),

@@ -35,7 +35,7 @@ struct EqualizeOptions {
     bool shouldFoldBatchNorms = true;
     bool shouldAbsorbBias = true;
     /// Sweeps over all pairs. One sweep is not a fixed point: a layer in two pairs is changed twice. Sweeps end early
-    /// when no factor differs from 1 by more than 1 %.
+    /// when no factor differs from 1 by more than a quarter (a third of a bit).
     int iterations = 20;
     /// Move channels that provably never change into the next bias and zero the weights that read them.
     bool shouldSilenceConstantChannels = true;

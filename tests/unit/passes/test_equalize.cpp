@@ -99,9 +99,10 @@ private slots:
         const auto range = [&](std::size_t node, bool isOutput, std::int64_t channel) {
             const auto layer = LayerWeights::of(graph, node);
             float largest = 0;
-            for (std::int64_t b = 0; b < layer->blockCount(); ++b)
-                if ((isOutput ? layer->outputOf(b) : layer->inputOf(b)) == channel)
-                    for (const float v : layer->block(b)) largest = std::max(largest, std::abs(v));
+            layer->forEachBlock([&](std::size_t b, std::size_t o, std::size_t i) {
+                if (std::int64_t(isOutput ? o : i) != channel) return;
+                for (const float v : layer->block(b)) largest = std::max(largest, std::abs(v));
+            });
             return double(largest);
         };
         for (std::int64_t c = 0; c < 8; ++c) {
@@ -243,9 +244,10 @@ private slots:
         QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
         for (std::size_t i = 0; i < equalized->model.graph.nodes.size(); ++i)
             if (equalized->model.graph.nodes[i].label() == "Conv_4")
-                for (std::int64_t b = 0; b < 40; ++b)
-                    if (const auto layer = LayerWeights::of(equalized->model.graph, i); layer->inputOf(b) == 3)
-                        QCOMPARE(layer->block(b)[0], 0.F);
+                LayerWeights::of(equalized->model.graph, i)
+                    ->forEachBlock([&](std::size_t b, std::size_t, std::size_t input) {
+                        if (input == 3) QCOMPARE(LayerWeights::of(equalized->model.graph, i)->block(b)[0], 0.F);
+                    });
     }
 
     void aChannelThatCanBeActiveIsNotDead() {

@@ -75,8 +75,10 @@ private slots:
         QVERIFY(layer.has_value());
         QCOMPARE(layer->outputChannels(), 6);
         QCOMPARE(layer->inputChannels(), 4);
-        QCOMPARE(layer->outputOf(3 * 3 + 1), 4);
-        QCOMPARE(layer->inputOf(3 * 3 + 1), 3);
+        layer->forEachBlock([](std::size_t block, std::size_t output, std::size_t input) {
+            QCOMPARE(input, block / 3);
+            QCOMPARE(output, block / 6 * 3 + block % 3);
+        });
     }
 
     void unusableWeightsSayWhy() {
