@@ -26,7 +26,7 @@ struct EqualizeCommand {
     bool shouldNotAbsorb = false;
 };
 
-nlohmann::json asJson(const EqualizeReport& report) {
+nlohmann::json reportJson(const EqualizeReport& report) {
     auto pairs = nlohmann::json::array();
     for (const auto& pair : report.pairs)
         pairs.push_back({{"layers", pair.layers},
@@ -43,7 +43,7 @@ nlohmann::json asJson(const EqualizeReport& report) {
             {"iterations", report.iterations}};
 }
 
-std::string asText(const EqualizeReport& report) {
+std::string reportText(const EqualizeReport& report) {
     std::size_t equalized = 0;
     for (const auto& pair : report.pairs) equalized += pair.isEqualized;
     std::string text = fmt::format(
@@ -63,7 +63,7 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
     options.shouldAbsorbBias = !command.shouldNotAbsorb;
     auto outcome = equalize(*model, options, context.job);
     if (!outcome) return fail(outcome.error());
-    CommandResult result{asJson(outcome->report), asText(outcome->report)};
+    CommandResult result{reportJson(outcome->report), reportText(outcome->report)};
 
     result.json["equivalence"] = nullptr;
     if (const auto unsupported = unsupportedNodes(*model); !unsupported.empty()) {

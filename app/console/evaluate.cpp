@@ -8,7 +8,6 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/graph/onnx_io.h"
-#include "core/interop/encodings_json.h"
 
 namespace equant::console {
 
@@ -27,7 +26,7 @@ Result<CommandResult> runEvaluate(const EvaluateCommand& command, const CommandC
     if (!model) return fail(model.error());
     CompileOptions compile;
     if (!command.encodings.empty()) {
-        auto overlay = readEncodings(command.encodings, *model);
+        auto overlay = readOverlay(command.encodings, *model);
         if (!overlay) return fail(overlay.error());
         compile.overlay = std::move(*overlay);
     }

@@ -51,7 +51,7 @@ nlohmann::json layerJson(const LayerInfo& layer, const LayerTechniques& techniqu
               {"equalization", verdictJson(techniques.equalization)}}}};
 }
 
-nlohmann::json asJson(const Model& model, const Inspection& inspection) {
+nlohmann::json inspectionJson(const Model& model, const Inspection& inspection) {
     nlohmann::json json;
     auto& head = json["model"] = {{"ir_version", model.irVersion},      {"opset", model.opset()},
                                   {"producer", model.producerName},     {"inputs", nlohmann::json::array()},
@@ -76,7 +76,7 @@ nlohmann::json asJson(const Model& model, const Inspection& inspection) {
     return json;
 }
 
-std::string asText(const Model& model, const Inspection& inspection) {
+std::string inspectionText(const Model& model, const Inspection& inspection) {
     std::string text;
     for (const auto* input : model.graph.requiredInputs()) text += fmt::format("Input   {}\n", valueText(*input));
     for (const auto& output : model.graph.outputs) text += fmt::format("Output  {}\n", valueText(output));
@@ -103,14 +103,14 @@ std::string asText(const Model& model, const Inspection& inspection) {
 
 void addInspect(CommandRegistry& registry) {
     auto path = std::make_shared<std::string>();
-    auto* command = registry.add("inspect", "Structure, cost and what may go wrong",
-                                 [path](const CommandContext&) -> Result<CommandResult> {
-                                     const auto model = readOnnx(*path);
-                                     if (!model) return fail(model.error());
-                                     const auto inspection = inspect(*model);
-                                     if (!inspection) return fail(inspection.error());
-                                     return CommandResult{asJson(*model, *inspection), asText(*model, *inspection)};
-                                 });
+    auto* command = registry.add(
+        "inspect", "Structure, cost and what may go wrong", [path](const CommandContext&) -> Result<CommandResult> {
+            const auto model = readOnnx(*path);
+            if (!model) return fail(model.error());
+            const auto inspection = inspect(*model);
+            if (!inspection) return fail(inspection.error());
+            return CommandResult{inspectionJson(*model, *inspection), inspectionText(*model, *inspection)};
+        });
     addModelOption(*command, *path);
 }
 

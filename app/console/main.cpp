@@ -86,10 +86,7 @@ int runMain(int argc, char** argv) {
     addRanges(registry);
     addEqualize(registry);
     addEvaluate(registry);
-    addQuantize(registry);
-    addEncoding(registry);
     addRun(registry);
-    addBench(registry);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

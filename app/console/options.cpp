@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "core/base/file.h"
+#include "core/interop/encodings_json.h"
+
 namespace equant::console {
 
 void DataOptions::addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired) {
@@ -15,6 +18,16 @@ void DataOptions::addTo(CLI::App& command, const std::string& flag, const std::s
 
 void addModelOption(CLI::App& command, std::string& path) {
     command.add_option("MODEL", path, "ONNX file")->required()->type_name("");
+}
+
+Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
+    const auto text = readFile(path);
+    if (!text) return fail(text.error());
+    const auto encodings = parseEncodings(*text, model);
+    if (encodings) return encodings->all();
+    Error error = encodings.error();
+    error.subject = error.subject.empty() ? path : fmt::format("{} ({})", path, error.subject);
+    return fail(std::move(error));
 }
 
 std::string describeData(const OpenedDataset& data) {

@@ -7,6 +7,7 @@
 
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
+#include "core/runtime/plan.h"
 
 namespace equant::console {
 
@@ -17,6 +18,9 @@ struct DataOptions {
     /// Adds `flag` (such as --data), --limit, --offset and --preprocess.
     void addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired);
 };
+
+/// Reads an encodings file of any version for the model.
+Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 
 void addModelOption(CLI::App& command, std::string& path);
 

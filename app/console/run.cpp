@@ -7,7 +7,6 @@
 #include "app/console/options.h"
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
-#include "core/interop/encodings_json.h"
 #include "core/runtime/executor.h"
 
 namespace equant::console {
@@ -69,7 +68,7 @@ Result<CommandResult> runRun(const RunCommand& command) {
     if (!model) return fail(model.error());
     CompileOptions compile;
     if (!command.encodings.empty()) {
-        auto overlay = readEncodings(command.encodings, *model);
+        auto overlay = readOverlay(command.encodings, *model);
         if (!overlay) return fail(overlay.error());
         compile.overlay = std::move(*overlay);
     }
