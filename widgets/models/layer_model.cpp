@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/models/layer_model.h"
+
+#include <QLocale>
+#include <algorithm>
+#include <cmath>
+
+#include "widgets/plots/plot_scene.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+// Above these a value deserves attention: a channel 8 times the median costs the others three bits.
+constexpr double kHighImbalance = 8.0;
+constexpr double kFewBits = 4.0;
+constexpr double kLowSqnrDb = 15.0;
+
+QString fixed(std::optional<double> value, int digits) {
+    if (!value) return {};
+    if (std::isinf(*value)) return u"∞"_s;
+    if (!std::isfinite(*value)) return {};
+    // A ratio of 23456 needs no decimals.
+    return QLocale().toString(*value, 'f', std::abs(*value) >= 1000 ? 0 : digits);
+}
+
+QVariant asVariant(std::optional<double> value) {
+    return value && !std::isnan(*value) ? QVariant(*value) : QVariant();
+}
+
+}  // namespace
+
+LayerModel::LayerModel(QObject* parent) : QAbstractTableModel(parent) {}
+
+void LayerModel::setRows(std::vector<LayerRow> rows) {
+    beginResetModel();
+    m_rows = std::move(rows);
+    endResetModel();
+}
+
+void LayerModel::updateRows(std::vector<LayerRow> rows) {
+    const bool isSame = std::ranges::equal(rows, m_rows, {}, &LayerRow::name, &LayerRow::name);
+    if (!isSame) return setRows(std::move(rows));
+    m_rows = std::move(rows);
+    if (!m_rows.empty()) emit dataChanged(index(0, 0), index(rowCount() - 1, ColumnCount - 1));
+}
+
+int LayerModel::rowOf(const QString& name) const {
+    const auto found = std::ranges::find(m_rows, name, &LayerRow::name);
+    return found == m_rows.end() ? -1 : static_cast<int>(found - m_rows.begin());
+}
+
+ColumnSet LayerModel::setOf(int column) {
+    if (column >= LocalSqnr) return ColumnSet::Quantization;
+    if (column >= ImbalanceBefore) return ColumnSet::Ranges;
+    return ColumnSet::Structure;
+}
+
+int LayerModel::rowCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : static_cast<int>(m_rows.size());
+}
+
+int LayerModel::columnCount(const QModelIndex& parent) const {
+    return parent.isValid() ? 0 : ColumnCount;
+}
+
+QString LayerModel::text(const LayerRow& row, int column) const {
+    switch (column) {
+        case Position:
+            return QLocale().toString(row.position);
+        case Name:
+            return row.name;
+        case Type:
+            return row.type;
+        case OutputShape:
+            return row.outputShape;
+        case WeightShape:
+            return row.weightShape;
+        case Parameters:
+            return row.parameters > 0 ? plots::countText(static_cast<double>(row.parameters)) : QString();
+        case Macs:
+            return row.macs > 0 ? plots::countText(static_cast<double>(row.macs)) : QString();
+        case Activations:
+            return row.activationBytes > 0 ? plots::bytesText(static_cast<double>(row.activationBytes)) : QString();
+        case ImbalanceBefore:
+            return fixed(row.imbalanceBefore, 1);
+        case ImbalanceAfter:
+            return fixed(row.imbalanceAfter, 1);
+        case MinBitsBefore:
+            return fixed(row.minBitsBefore, 1);
+        case MinBitsAfter:
+            return fixed(row.minBitsAfter, 1);
+        case LocalSqnr:
+            return fixed(row.localSqnrDb, 1);
+        case AccumulatedSqnr:
+            return fixed(row.accumulatedSqnrDb, 1);
+        case Bits:
+            return row.bits;
+        default:
+            return {};
+    }
+}
+
+QVariant LayerModel::number(const LayerRow& row, int column) const {
+    switch (column) {
+        case Position:
+            return row.position;
+        case Parameters:
+            return QVariant::fromValue<qlonglong>(row.parameters);
+        case Macs:
+            return QVariant::fromValue<qlonglong>(row.macs);
+        case Activations:
+            return QVariant::fromValue<qlonglong>(row.activationBytes);
+        case ImbalanceBefore:
+            return asVariant(row.imbalanceBefore);
+        case ImbalanceAfter:
+            return asVariant(row.imbalanceAfter);
+        case MinBitsBefore:
+            return asVariant(row.minBitsBefore);
+        case MinBitsAfter:
+            return asVariant(row.minBitsAfter);
+        case LocalSqnr:
+            return asVariant(row.localSqnrDb);
+        case AccumulatedSqnr:
+            return asVariant(row.accumulatedSqnrDb);
+        default:
+            return text(row, column);
+    }
+}
+
+QVariant LayerModel::data(const QModelIndex& index, int role) const {
+    if (!checkIndex(index, CheckIndexOption::IndexIsValid | CheckIndexOption::ParentIsInvalid)) return {};
+    const LayerRow& row = m_rows[static_cast<std::size_t>(index.row())];
+    const int column = index.column();
+    switch (role) {
+        case Qt::DisplayRole:
+            return text(row, column);
+        case Qt::ToolTipRole:
+            return column == Name ? QVariant(row.name) : QVariant();
+        case Qt::TextAlignmentRole: {
+            const bool isText =
+                column == Name || column == Type || column == OutputShape || column == WeightShape || column == Bits;
+            return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | (isText ? Qt::AlignLeft : Qt::AlignRight)));
+        }
+        case SortRole:
+            return number(row, column);
+        case NameRole:
+            return row.name;
+        case ShareRole:
+            if (column == Parameters && row.parameters > 0) return row.parameterShare;
+            if (column == Macs && row.macs > 0) return row.macShare;
+            return {};
+        case FlagRole:
+            if (column == ImbalanceBefore) return row.imbalanceBefore.value_or(0) > kHighImbalance;
+            if (column == ImbalanceAfter) return row.imbalanceAfter.value_or(0) > kHighImbalance;
+            if (column == MinBitsBefore) return row.minBitsBefore.value_or(8) < kFewBits;
+            if (column == MinBitsAfter) return row.minBitsAfter.value_or(8) < kFewBits;
+            if (column == LocalSqnr) return row.localSqnrDb.value_or(99) < kLowSqnrDb;
+            return false;
+        default:
+            return {};
+    }
+}
+
+QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int role) const {
+    if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
+    if (role == Qt::TextAlignmentRole && section >= Parameters && section != Bits)
+        return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | Qt::AlignRight));
+    if (role == Qt::DisplayRole) {
+        switch (section) {
+            case Position:
+                return tr("#");
+            case Name:
+                return tr("Layer");
+            case Type:
+                return tr("Type");
+            case OutputShape:
+                return tr("Output");
+            case WeightShape:
+                return tr("Weight");
+            case Parameters:
+                return tr("Parameters");
+            case Macs:
+                return tr("MACs");
+            case Activations:
+                return tr("Activations");
+            case ImbalanceBefore:
+                return tr("Imbalance");
+            case ImbalanceAfter:
+                return tr("equalized");
+            case MinBitsBefore:
+                return tr("Fewest bits");
+            case MinBitsAfter:
+                return tr("equalized");
+            case LocalSqnr:
+                return tr("Own SQNR (dB)");
+            case AccumulatedSqnr:
+                return tr("Total SQNR (dB)");
+            case Bits:
+                return tr("Precision");
+        }
+    }
+    if (role == Qt::ToolTipRole) {
+        switch (section) {
+            case Position:
+                return tr("Place in the order of execution");
+            case Macs:
+                return tr("Multiply-accumulates for one sample");
+            case Activations:
+                return tr("Bytes of the layer's output for one sample");
+            case ImbalanceBefore:
+            case ImbalanceAfter:
+                return tr("Largest channel range over the median one; 1 is perfectly even");
+            case MinBitsBefore:
+            case MinBitsAfter:
+                return tr("Bits that the worst channel really uses when all share one 8-bit grid");
+            case LocalSqnr:
+                return tr("Signal to quantization noise with only this layer quantized");
+            case AccumulatedSqnr:
+                return tr("Signal to quantization noise at this layer with all of them quantized");
+            default:
+                return {};
+        }
+    }
+    return {};
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/panels/layer_panel.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QItemSelection>
+#include <QLabel>
+#include <QLineEdit>
+#include <QShortcut>
+#include <QTableView>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "widgets/models/layer_filter.h"
+#include "widgets/models/share_bar_delegate.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
+    : QWidget(parent),
+      m_model(model),
+      m_filter(new LayerFilter(this)),
+      m_view(new QTableView(this)),
+      m_filterEdit(new QLineEdit(this)),
+      m_count(new QLabel(this)) {
+    setObjectName(u"layerPanel"_s);
+    m_filter->setSourceModel(model);
+    m_view->setObjectName(u"layerTable"_s);
+    m_view->setAccessibleName(tr("Layers"));
+    m_view->setModel(m_filter);
+    m_view->setItemDelegate(new ShareBarDelegate(m_view));
+    m_view->setSortingEnabled(true);
+    m_view->sortByColumn(LayerModel::Position, Qt::AscendingOrder);
+    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_view->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_view->setAlternatingRowColors(true);
+    m_view->setShowGrid(false);
+    m_view->setWordWrap(false);
+    m_view->setTextElideMode(Qt::ElideMiddle);
+    m_view->verticalHeader()->hide();
+    m_view->verticalHeader()->setDefaultSectionSize(fontMetrics().height() + 10);
+    m_view->horizontalHeader()->setHighlightSections(false);
+    m_view->horizontalHeader()->setSectionsMovable(true);
+    m_view->horizontalHeader()->setStretchLastSection(false);
+    m_view->setFrameShape(QFrame::NoFrame);
+
+    m_filterEdit->setObjectName(u"layerFilter"_s);
+    m_filterEdit->setAccessibleName(tr("Filter layers"));
+    m_filterEdit->setPlaceholderText(tr("Filter layers: conv macs>1M  ( / )"));
+    m_filterEdit->setToolTip(LayerFilter::help());
+    m_filterEdit->setClearButtonEnabled(true);
+    m_filterEdit->setMaximumWidth(360);
+    m_count->setObjectName(u"layerCount"_s);
+
+    auto* bar = new QHBoxLayout;
+    bar->setContentsMargins(8, 4, 8, 4);
+    bar->setSpacing(4);
+    bar->addWidget(m_filterEdit, 1);
+    bar->addWidget(m_count);
+    bar->addStretch(1);
+    auto* weighted = new QToolButton(this);
+    weighted->setText(tr("With weights"));
+    weighted->setObjectName(u"onlyWeighted"_s);
+    weighted->setToolTip(tr("Show only layers that have weights"));
+    weighted->setCheckable(true);
+    connect(weighted, &QToolButton::toggled, m_filter, &LayerFilter::setOnlyWeighted);
+    bar->addWidget(weighted);
+    bar->addSpacing(8);
+    bar->addWidget(addSetButton(tr("Structure"), ColumnSet::Structure));
+    bar->addWidget(addSetButton(tr("Ranges"), ColumnSet::Ranges));
+    bar->addWidget(addSetButton(tr("Quantization"), ColumnSet::Quantization));
+
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addLayout(bar);
+    layout->addWidget(m_view, 1);
+
+    connect(m_filterEdit, &QLineEdit::textChanged, m_filter, &LayerFilter::setFilterText);
+    connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
+        if (!m_isSyncing) emit selectionChanged(selectedLayers());
+    });
+    for (const auto signal : {&QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved})
+        connect(m_filter, signal, this, &LayerPanel::updateCount);
+    connect(m_filter, &QAbstractItemModel::modelReset, this, [this] {
+        updateCount();
+        updateColumns();
+    });
+    auto* escape = new QShortcut(Qt::Key_Escape, m_filterEdit, nullptr, nullptr, Qt::WidgetShortcut);
+    connect(escape, &QShortcut::activated, this, [this] {
+        m_filterEdit->clear();
+        m_view->setFocus();
+    });
+    updateColumns();
+    updateCount();
+}
+
+QToolButton* LayerPanel::addSetButton(const QString& text, ColumnSet set) {
+    auto* button = new QToolButton(this);
+    button->setText(text);
+    button->setCheckable(true);
+    button->setChecked(set == ColumnSet::Structure);
+    button->setToolTip(tr("Show or hide these columns"));
+    button->setObjectName(u"columnSet%1"_s.arg(static_cast<int>(set)));
+    connect(button, &QToolButton::toggled, this, &LayerPanel::updateColumns);
+    m_setButtons.push_back(button);
+    return button;
+}
+
+void LayerPanel::setColumnSetShown(ColumnSet set, bool on) {
+    m_setButtons[static_cast<int>(set)]->setChecked(on);
+}
+
+bool LayerPanel::isColumnSetShown(ColumnSet set) const {
+    return m_setButtons[static_cast<int>(set)]->isChecked();
+}
+
+void LayerPanel::updateColumns() {
+    for (int column = 0; column < LayerModel::ColumnCount; ++column) {
+        const bool isShown = LayerModel::isAlwaysShown(column) || isColumnSetShown(LayerModel::setOf(column));
+        m_view->setColumnHidden(column, !isShown);
+    }
+    m_view->resizeColumnsToContents();
+    m_view->setColumnWidth(LayerModel::Name, qBound(140, m_view->columnWidth(LayerModel::Name), 280));
+}
+
+void LayerPanel::updateCount() {
+    const int shown = m_filter->rowCount();
+    const int all = m_model->rowCount();
+    m_count->setText(all == 0       ? QString()
+                     : shown == all ? tr("%n layer(s)", nullptr, all)
+                                    : tr("%1 of %n layer(s)", nullptr, all).arg(shown));
+}
+
+void LayerPanel::setSelectedLayers(const QStringList& names) {
+    if (names == selectedLayers()) return;
+    m_isSyncing = true;
+    QItemSelection selection;
+    QModelIndex first;
+    for (const QString& name : names) {
+        const int row = m_model->rowOf(name);
+        if (row < 0) continue;
+        const QModelIndex index = m_filter->mapFromSource(m_model->index(row, 0));
+        if (!index.isValid()) continue;
+        if (!first.isValid()) first = index;
+        selection.select(index, index);
+    }
+    m_view->selectionModel()->select(selection, QItemSelectionModel::ClearAndSelect | QItemSelectionModel::Rows);
+    if (first.isValid()) {
+        m_view->selectionModel()->setCurrentIndex(first, QItemSelectionModel::NoUpdate);
+        m_view->scrollTo(first.siblingAtColumn(LayerModel::Name));
+    }
+    m_isSyncing = false;
+}
+
+QStringList LayerPanel::selectedLayers() const {
+    QStringList names;
+    for (const QModelIndex& index : m_view->selectionModel()->selectedRows())
+        names.push_back(index.data(LayerModel::NameRole).toString());
+    return names;
+}
+
+void LayerPanel::focusFilter() {
+    m_filterEdit->setFocus(Qt::ShortcutFocusReason);
+    m_filterEdit->selectAll();
+}
+
+void LayerPanel::selectNext(int step) {
+    if (m_filter->rowCount() == 0) return;
+    const QModelIndex current = m_view->selectionModel()->currentIndex();
+    const int row = qBound(0, (current.isValid() ? current.row() + step : 0), m_filter->rowCount() - 1);
+    m_view->selectRow(row);
+    m_view->scrollTo(m_filter->index(row, LayerModel::Name));
+}
+
+}  // namespace equant::ui

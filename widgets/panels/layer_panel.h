@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The layer table with its filter box and column sets. It shows and reports the selection; it does not own it.
+#pragma once
+
+#include <QWidget>
+
+#include "widgets/models/layer_model.h"
+
+class QLabel;
+class QLineEdit;
+class QTableView;
+class QToolButton;
+
+namespace equant::ui {
+
+class LayerFilter;
+
+class LayerPanel : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit LayerPanel(LayerModel* model, QWidget* parent = nullptr);
+
+    QTableView* view() const { return m_view; }
+    QLineEdit* filterEdit() const { return m_filterEdit; }
+    void setSelectedLayers(const QStringList& names);  ///< selects and scrolls; emits nothing
+    QStringList selectedLayers() const;
+    void setColumnSetShown(ColumnSet set, bool on);
+    bool isColumnSetShown(ColumnSet set) const;
+
+public slots:
+    void focusFilter();
+    void selectNext(int step);
+
+signals:
+    void selectionChanged(const QStringList& names);
+
+private:
+    QToolButton* addSetButton(const QString& text, ColumnSet set);
+    void updateColumns();
+    void updateCount();
+
+    LayerModel* m_model;
+    LayerFilter* m_filter;
+    QTableView* m_view;
+    QLineEdit* m_filterEdit;
+    QLabel* m_count;
+    QList<QToolButton*> m_setButtons;
+    bool m_isSyncing = false;
+};
+
+}  // namespace equant::ui
