@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the window works on: the opened model, everything the user decided about it (undoable), and what was computed,
+// each result kept with the decisions it was computed for, so that undo makes results fresh again instead of losing
+// them. The document computes nothing itself (session.h does). GUI thread only; results are shared as const.
+#pragma once
+
+#include <QObject>
+#include <QString>
+#include <QUndoStack>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/inspection/inspection.h"
+#include "core/metrics/evaluate.h"
+#include "core/passes/weight_ranges.h"
+#include "core/recipe/recipe.h"
+
+namespace equant::ui {
+
+/// A model as opened, with the first look at it.
+struct LoadedModel {
+    QString path;
+    std::uintmax_t fileBytes = 0;
+    std::shared_ptr<const Model> model;
+    /// With batch norms folded into the layers before them, as hardware does: what is quantized, and what "before"
+    /// means on the ranges page. The same as `model` when there are none.
+    std::shared_ptr<const Model> folded;
+    FoldReport fold;
+    Inspection inspection;
+    std::vector<ChannelRanges> ranges;  ///< of `folded`
+};
+
+/// Which samples to use and how to make them fit the model.
+struct DataChoice {
+    QString path;
+    QString preprocess;  ///< preset name or file; empty: chosen from the model
+    int calibrationSamples = 100;
+    int evaluationSamples = 500;  ///< at most; 0: all
+    friend bool operator==(const DataChoice&, const DataChoice&) = default;
+};
+
+/// Everything the user decides: the value that undo commands exchange.
+struct DocumentState {
+    Recipe recipe;             ///< steps that are applied to the model
+    EqualizeOptions equalize;  ///< options being edited on the ranges page
+    QuantizationSettings quantization;
+    DataChoice data;
+    friend bool operator==(const DocumentState&, const DocumentState&) = default;
+};
+
+/// The model after cross-layer equalization with `options`.
+struct EqualizedModel {
+    EqualizeOptions options;
+    std::shared_ptr<const Model> model;
+    EqualizeReport report;
+    std::vector<ChannelRanges> ranges;
+    std::optional<Equivalence> equivalence;  ///< absent: the model could not be run
+    QString equivalenceProblem;              ///< why not
+};
+
+/// A sample as it is and as the model sees it.
+struct SamplePicture {
+    QString caption;
+    Image original;
+    Image seen;
+};
+
+/// An opened data set with a few samples to look at.
+struct LoadedData {
+    DataChoice choice;
+    std::shared_ptr<const Dataset> dataset;
+    PreprocessingChoice preprocessing;
+    std::vector<SamplePicture> pictures;
+};
+
+struct LayerNoise {
+    QString layer;
+    std::optional<double> localDb;
+    std::optional<double> accumulatedDb;
+    QString weightGrid;  ///< in words, for the inspector
+    QString outputGrid;
+};
+
+/// What simulated quantization measured.
+struct QuantizationResult {
+    QuantizationSettings settings;
+    DataChoice data;
+    std::optional<EqualizeOptions> equalized;  ///< the equalization applied, if any
+    Score floating, weightsOnly, activationsOnly, both;
+    std::vector<LayerNoise> layers;
+    double seconds = 0;
+};
+
+enum class Stage { Overview, Ranges, Quantization };
+enum class StageState { Empty, NotRun, Stale, Done };
+
+class Document : public QObject {
+    Q_OBJECT
+
+public:
+    explicit Document(QObject* parent = nullptr);
+
+    // The model.
+    bool hasModel() const { return m_loaded != nullptr; }
+    const std::shared_ptr<const LoadedModel>& loaded() const { return m_loaded; }
+    QString modelName() const;
+    const LayerInfo* layer(const QString& name) const;
+    const ChannelRanges* rangesBefore(const QString& name) const;
+    /// Replaces the model; forgets decisions, results and undo history.
+    void setModel(std::shared_ptr<const LoadedModel> loaded);
+
+    // Decisions.
+    const DocumentState& state() const { return m_state; }
+    QUndoStack* undoStack() { return &m_undoStack; }
+    /// Makes a change undoable under `text`. Edits with the same positive `mergeId` in a row become one command.
+    void edit(const QString& text, const std::function<void(DocumentState&)>& change, int mergeId = -1);
+    bool isEqualizeApplied() const { return m_state.recipe.equalizeStep() != nullptr; }
+    /// Whether the options being edited are the ones that are applied.
+    bool isEqualizeUpToDate() const;
+
+    // Results.
+    void addEqualized(std::shared_ptr<const EqualizedModel> result);
+    void setData(std::shared_ptr<const LoadedData> data);
+    void addQuantization(std::shared_ptr<const QuantizationResult> result);
+    std::shared_ptr<const EqualizedModel> equalizedFor(const EqualizeOptions& options) const;
+    /// What the ranges page shows as "after": for the edited options, else the applied ones, else nothing.
+    std::shared_ptr<const EqualizedModel> shownEqualized() const;
+    const ChannelRanges* rangesAfter(const QString& name) const;
+    /// The opened data set, if it is the one chosen now.
+    std::shared_ptr<const LoadedData> data() const;
+    /// The newest quantization result; see isQuantizationFresh().
+    std::shared_ptr<const QuantizationResult> quantization() const;
+    bool isQuantizationFresh() const;
+    /// The newest result for another equalization but the same settings and data: what `quantization()` compares to.
+    std::shared_ptr<const QuantizationResult> otherQuantization() const;
+    /// The model after the applied steps; null while it has to be computed.
+    std::shared_ptr<const Model> currentModel() const;
+
+    StageState stageState(Stage stage) const;
+
+signals:
+    void modelChanged();
+    void stateChanged();
+    void equalizedChanged();
+    void dataChanged();
+    void quantizationChanged();
+
+private:
+    friend class StateCommand;
+    void setState(const DocumentState& state);
+    bool isFresh(const QuantizationResult& result) const;
+
+    std::shared_ptr<const LoadedModel> m_loaded;
+    DocumentState m_state;
+    QUndoStack m_undoStack;
+    std::vector<std::shared_ptr<const EqualizedModel>> m_equalized;          // newest last
+    std::vector<std::shared_ptr<const QuantizationResult>> m_quantizations;  // newest last
+    std::shared_ptr<const LoadedData> m_data;
+};
+
+/// The ranges of a layer by name; null when there are none.
+const ChannelRanges* findRanges(const std::vector<ChannelRanges>& ranges, const QString& layer);
+
+}  // namespace equant::ui

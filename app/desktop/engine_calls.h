@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The engine functions that the window's jobs run, composed from core's own: each takes values and returns a value.
+// They run on worker threads and know nothing of widgets.
+#pragma once
+
+#include "app/desktop/document.h"
+
+namespace equant::ui {
+
+Result<LoadedModel> loadModel(const QString& path, const JobContext& job);
+
+/// Equalizes and proves it: compares outputs on `data` (random inputs when null).
+Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
+                                        const JobContext& job);
+
+Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const JobContext& job);
+
+struct QuantizeRequest {
+    std::shared_ptr<const Model> model;  ///< after the applied steps
+    QuantizationSettings settings;
+    DataChoice data;
+    std::optional<EqualizeOptions> equalized;
+};
+
+/// Calibrates, then scores float, weights only, activations only and both in the same pass, and measures each layer.
+Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job);
+
+/// What an export wrote, in one sentence for people.
+struct ExportSummary {
+    QString text;
+};
+
+/// Writes the model and reads it back to prove that it says the same.
+Result<ExportSummary> exportModel(const Model& model, std::uintmax_t bytesBefore, const QString& path,
+                                  const JobContext& job);
+/// Calibrates like simulateQuantization and writes a model with QuantizeLinear / DequantizeLinear nodes.
+Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t bytesBefore, const QString& path,
+                                const JobContext& job);
+Result<ExportSummary> exportEncodings(const QuantizeRequest& request, const QString& version, const QString& path,
+                                      const JobContext& job);
+
+}  // namespace equant::ui

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The quantization half of engine_calls.h.
+#include <QCoreApplication>
+#include <QElapsedTimer>
+#include <QFileInfo>
+#include <QLocale>
+
+#include "app/desktop/engine_calls.h"
+#include "core/base/file.h"
+#include "core/graph/onnx_io.h"
+#include "core/interop/encodings_json.h"
+#include "core/interop/qdq_export.h"
+#include "core/quantization/layer_noise.h"
+#include "core/quantization/quantsim.h"
+#include "core/runtime/executor.h"
+#include "widgets/bridge/text.h"
+#include "widgets/plots/plot_scene.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+constexpr std::size_t kNoiseSamples = 8;
+
+QString translated(const char* text) {
+    return QCoreApplication::translate("EngineCalls", text);
+}
+
+Result<std::shared_ptr<const Dataset>> openSamples(const QuantizeRequest& request, int limit) {
+    DatasetOptions options;
+    options.preprocess = toStdString(request.data.preprocess);
+    options.limit = static_cast<std::size_t>(std::max(0, limit));
+    auto opened = openDataset(toPath(request.data.path), *request.model, options);
+    if (!opened) return fail(opened.error());
+    return opened->dataset;
+}
+
+Result<QuantSim> calibrateFor(const QuantizeRequest& request, const JobContext& job) {
+    auto samples = openSamples(request, request.data.calibrationSamples);
+    if (!samples) return fail(samples.error());
+    return calibrate(*request.model, **samples, request.settings, {}, job);
+}
+
+QString gridText(const CalibratedQuantizer& quantizer) {
+    if (quantizer.grids.empty()) return {};
+    const QLocale locale;
+    if (quantizer.grids.size() == 1) {
+        const GridRange& grid = quantizer.grids.front();
+        return translated("%1 to %2, step %3")
+            .arg(plots::numberText(grid.min), plots::numberText(grid.max), plots::numberText(grid.scale));
+    }
+    double least = quantizer.grids.front().scale;
+    double most = least;
+    for (const GridRange& grid : quantizer.grids) {
+        least = std::min(least, grid.scale);
+        most = std::max(most, grid.scale);
+    }
+    return translated("%1 channels, steps %2 to %3")
+        .arg(locale.toString(static_cast<qlonglong>(quantizer.grids.size())), plots::numberText(least),
+             plots::numberText(most));
+}
+
+std::vector<LayerNoise> describeLayers(const std::vector<equant::LayerNoise>& noise, const QuantSim& sim) {
+    std::vector<LayerNoise> result;
+    for (const equant::LayerNoise& layer : noise) {
+        LayerNoise line{toQString(layer.layer), layer.localDb, layer.accumulatedDb, {}, {}};
+        for (const CalibratedQuantizer& quantizer : sim.quantizers)
+            if (quantizer.spec.role == QuantizedRole::Weight && quantizer.spec.layer == layer.layer)
+                line.weightGrid = gridText(quantizer);
+        if (const CalibratedQuantizer* output = sim.find(layer.value)) line.outputGrid = gridText(*output);
+        result.push_back(std::move(line));
+    }
+    return result;
+}
+
+}  // namespace
+
+Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
+    QElapsedTimer clock;
+    clock.start();
+    auto sim = calibrateFor(request, job);
+    if (!sim) return fail(sim.error());
+    auto reference = Executor::create(*request.model);
+    if (!reference) return fail(reference.error());
+    std::vector<std::shared_ptr<Executor>> candidates{*reference};
+    for (const auto scope : {QuantScope::WeightsOnly, QuantScope::ActivationsOnly, QuantScope::Both}) {
+        CompileOptions options;
+        options.overlay = overlay(*sim, scope);
+        auto executor = Executor::create(*request.model, options);
+        if (!executor) return fail(executor.error());
+        candidates.push_back(*executor);
+    }
+    auto samples = openSamples(request, request.data.evaluationSamples);
+    if (!samples) return fail(samples.error());
+    auto scores = evaluateAll(candidates, *reference, **samples, {}, job);
+    if (!scores) return fail(scores.error());
+    auto noise = measureLayerNoise(*request.model, *sim, **samples, {kNoiseSamples, 0}, job);
+    if (!noise) return fail(noise.error());
+    QuantizationResult result;
+    result.settings = request.settings;
+    result.data = request.data;
+    result.equalized = request.equalized;
+    result.floating = (*scores)[0];
+    result.weightsOnly = (*scores)[1];
+    result.activationsOnly = (*scores)[2];
+    result.both = (*scores)[3];
+    result.layers = describeLayers(*noise, *sim);
+    result.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
+    return result;
+}
+
+Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t bytesBefore, const QString& path,
+                                const JobContext& job) {
+    auto sim = calibrateFor(request, job);
+    if (!sim) return fail(sim.error());
+    auto outcome = equant::exportQdq(*request.model, overlay(*sim));
+    if (!outcome) return fail(outcome.error());
+    auto written = exportModel(outcome->model, bytesBefore, path, job);
+    if (!written) return fail(written.error());
+    written->text += u' ' + translated("%1 weights are integers, %2 activations carry their grid.")
+                                .arg(outcome->report.weights)
+                                .arg(outcome->report.activations);
+    return written;
+}
+
+Result<ExportSummary> exportEncodings(const QuantizeRequest& request, const QString& version, const QString& path,
+                                      const JobContext& job) {
+    auto format = parseEncodingsVersion(toStdString(version));
+    if (!format) return fail(format.error());
+    auto sim = calibrateFor(request, job);
+    if (!sim) return fail(sim.error());
+    const std::string json = writeEncodings(*sim, *format);
+    // What cannot be read back would be of no use to anybody.
+    if (auto reread = parseEncodings(json, *request.model); !reread) return fail(reread.error());
+    if (auto written = writeFileAtomic(toPath(path), json); !written) return fail(written.error());
+    return ExportSummary{translated("Written and read back: %1 encodings, %2, calibrated on %3 samples.")
+                             .arg(sim->quantizers.size())
+                             .arg(plots::bytesText(static_cast<double>(QFileInfo(path).size())))
+                             .arg(sim->samples)};
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/export_actions.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QClipboard>
+#include <QDir>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QMenu>
+#include <QSettings>
+
+#include "app/desktop/icons.h"
+#include "app/desktop/main_window.h"
+#include "widgets/bridge/text.h"
+#include "widgets/panels/message_bar.h"
+#include "widgets/plots/plot_view.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+ExportActions::ExportActions(Session& session, MainWindow& window)
+    : QObject(&window),
+      m_session(session),
+      m_window(window),
+      m_menu(new QMenu(&window)),
+      m_copyEqualize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"equalize\" as command"), &window)),
+      m_copyQuantize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"quantize\" as command"), &window)) {
+    m_menu->setObjectName(u"exportMenu"_s);
+    m_copyEqualize->setObjectName(u"copyEqualizeAction"_s);
+    m_copyQuantize->setObjectName(u"copyQuantizeAction"_s);
+    const auto add = [this](const QString& text, const QString& name, ExportKind kind, const QString& ending,
+                            const QString& filter) {
+        QAction* action = m_menu->addAction(text);
+        action->setObjectName(name);
+        m_window.addAction(action);
+        connect(action, &QAction::triggered, this, [=, this] { ask(kind, text, ending, filter); });
+        return action;
+    };
+    const QString onnx = tr("ONNX models (*.onnx)");
+    const QString json = tr("Encodings (*.json *.encodings)");
+    add(tr("Optimized model …"), u"exportModelAction"_s, ExportKind::OptimizedModel, u"-equalized.onnx"_s, onnx)
+        ->setShortcut(QKeySequence(tr("Ctrl+E")));
+    add(tr("Quantized model (QDQ) …"), u"exportQdqAction"_s, ExportKind::QdqModel, u"-qdq.onnx"_s, onnx);
+    m_menu->addSeparator();
+    add(tr("Encodings 0.6.1 …"), u"exportEncodings061Action"_s, ExportKind::Encodings061, u".encodings.json"_s, json);
+    add(tr("Encodings 1.0.0 …"), u"exportEncodings100Action"_s, ExportKind::Encodings100, u".encodings.json"_s, json);
+    add(tr("Encodings 2.0.0 …"), u"exportEncodings200Action"_s, ExportKind::Encodings200, u".encodings.json"_s, json);
+    m_menu->addSeparator();
+    QAction* plots = m_menu->addAction(tr("Save all plots of this page …"));
+    plots->setObjectName(u"savePlotsAction"_s);
+    m_window.addAction(plots);
+    connect(plots, &QAction::triggered, this, [this] {
+        const QString folder = QFileDialog::getExistingDirectory(&m_window, tr("Folder for the plots"));
+        if (!folder.isEmpty()) savePlots(folder, u"svg"_s);
+    });
+    connect(m_copyEqualize, &QAction::triggered, this,
+            [this] { copyCommand(EqualizeStep{m_session.document().state().equalize}); });
+    connect(m_copyQuantize, &QAction::triggered, this,
+            [this] { copyCommand(QuantizeStep{m_session.document().state().quantization}); });
+}
+
+void ExportActions::ask(ExportKind kind, const QString& title, const QString& ending, const QString& filter) {
+    if (!m_session.document().hasModel()) return;
+    QSettings settings;
+    const QFileInfo model(m_session.document().loaded()->path);
+    const QString folder = settings.value(u"folders/export"_s, model.absolutePath()).toString();
+    const QString path = QFileDialog::getSaveFileName(&m_window, QString(title).remove(u'…').trimmed(),
+                                                      folder + u'/' + model.completeBaseName() + ending, filter);
+    if (path.isEmpty()) return;
+    settings.setValue(u"folders/export"_s, QFileInfo(path).absolutePath());
+    m_session.exportTo(kind, path);
+}
+
+void ExportActions::copyCommand(const Step& step) {
+    if (!m_session.document().hasModel()) return;
+    const std::string data = toStdString(m_session.document().state().data.path);
+    const QString command =
+        toQString(asCommand(step, toStdString(m_session.document().loaded()->path), data.empty() ? "DATA" : data));
+    QApplication::clipboard()->setText(command);
+    m_window.messageBar()->show(MessageBar::Kind::Information, tr("Copied to the clipboard:"), command);
+}
+
+void ExportActions::savePlots(const QString& folder, const QString& suffix) {
+    int written = 0;
+    QString problem;
+    for (plots::PlotView* plot : m_window.currentPlots()) {
+        if (plot->scene().isEmpty()) continue;
+        QString error;
+        if (plot->exportPlot(QDir(folder).filePath(plot->objectName() + u'.' + suffix), &error))
+            ++written;
+        else
+            problem = error;
+    }
+    if (!problem.isEmpty()) return m_window.messageBar()->show(MessageBar::Kind::Error, problem);
+    m_window.messageBar()->show(MessageBar::Kind::Success, tr("%n plot(s) written.", nullptr, written), folder);
+}
+
+}  // namespace equant::ui

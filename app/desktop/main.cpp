@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// equant: the window of Equant. Composes only.
+#include <QApplication>
+#include <QCommandLineParser>
+#include <QSettings>
+#include <QTemporaryDir>
+#include <QTextStream>
+
+#include "app/desktop/english_plurals.h"
+#include "app/desktop/icons.h"
+#include "app/desktop/main_window.h"
+#include "app/desktop/screenshot_tour.h"
+#include "app/desktop/theme.h"
+
+using namespace equant::ui;
+
+namespace {
+
+/// Takes the pictures with settings of its own, so that they look the same for everybody.
+int takeScreenshots(QApplication& application, const TourOptions& options, QSize size, Theme theme) {
+    const QTemporaryDir settings;
+    QSettings::setDefaultFormat(QSettings::IniFormat);
+    QSettings::setPath(QSettings::IniFormat, QSettings::UserScope, settings.path());
+    applyTheme(theme);
+    MainWindow window;
+    window.resize(size);
+    window.show();
+    ScreenshotTour tour(window, options);
+    QObject::connect(&tour, &ScreenshotTour::finished, &application, [&](bool isComplete) {
+        QTextStream out(stdout);
+        for (const QString& path : tour.written()) out << path << '\n';
+        QApplication::exit(isComplete ? 0 : 1);
+    });
+    tour.start();
+    return QApplication::exec();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    QApplication application(argc, argv);
+    QApplication::setOrganizationName(QStringLiteral("Equant"));
+    QApplication::setApplicationName(QStringLiteral("Equant"));
+    QApplication::setApplicationVersion(QStringLiteral(EQUANT_VERSION));
+    QGuiApplication::setDesktopFileName(QStringLiteral("io.github.equant.Equant"));
+    QApplication::setWindowIcon(applicationIcon());
+
+    EnglishPlurals plurals;
+    QCoreApplication::installTranslator(&plurals);
+
+    QCommandLineParser parser;
+    parser.setApplicationDescription(
+        QCoreApplication::translate("main", "Makes trained networks ready for fixed-point hardware."));
+    parser.addHelpOption();
+    parser.addVersionOption();
+    const QCommandLineOption data(QStringLiteral("data"),
+                                  QCoreApplication::translate("main", "Data to calibrate and score on."),
+                                  QStringLiteral("path"));
+    const QCommandLineOption theme(
+        QStringLiteral("theme"), QCoreApplication::translate("main", "system, light or dark."), QStringLiteral("name"));
+    const QCommandLineOption sample(QStringLiteral("sample"),
+                                    QCoreApplication::translate("main", "Open the bundled sample."));
+    const QCommandLineOption shots(QStringLiteral("screenshots"),
+                                   QCoreApplication::translate("main", "Save a picture of every page and quit."),
+                                   QStringLiteral("folder"));
+    const QCommandLineOption size(QStringLiteral("size"),
+                                  QCoreApplication::translate("main", "Window size of the pictures, as 1280x800."),
+                                  QStringLiteral("size"), QStringLiteral("1280x800"));
+    parser.addOptions({data, theme, sample, shots, size});
+    parser.addPositionalArgument(QStringLiteral("model"),
+                                 QCoreApplication::translate("main", "The ONNX model to open."),
+                                 QStringLiteral("[model]"));
+    parser.process(application);
+    const QString model = parser.positionalArguments().value(0);
+
+    if (parser.isSet(shots)) {
+        const Theme wanted = parser.value(theme) == QStringLiteral("dark") ? Theme::Dark : Theme::Light;
+        const QStringList sides = parser.value(size).split(QLatin1Char('x'));
+        const QSize pixels(sides.value(0).toInt(), sides.value(1).toInt());
+        return takeScreenshots(application, {parser.value(shots), themeName(wanted), model, parser.value(data)},
+                               pixels.isEmpty() ? QSize(1280, 800) : pixels, wanted);
+    }
+    applyTheme(themeFromName(parser.isSet(theme) ? parser.value(theme)
+                                                 : QSettings().value(QStringLiteral("theme")).toString()));
+    MainWindow window;
+    window.show();
+    if (parser.isSet(sample))
+        window.session().openSample();
+    else if (!model.isEmpty())
+        window.session().openModel(model, parser.value(data));
+    return QApplication::exec();
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/main_window.h"
+
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDockWidget>
+#include <QFileDialog>
+#include <QFileInfo>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QMenu>
+#include <QMimeData>
+#include <QSettings>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QTimer>
+#include <QUndoView>
+#include <QVBoxLayout>
+
+#include "app/desktop/export_actions.h"
+#include "app/desktop/icons.h"
+#include "app/desktop/inspector_panel.h"
+#include "app/desktop/overview_page.h"
+#include "app/desktop/plot_data.h"
+#include "app/desktop/quantization_page.h"
+#include "app/desktop/ranges_page.h"
+#include "app/desktop/setup_panel.h"
+#include "app/desktop/start_page.h"
+#include "widgets/bridge/text.h"
+#include "widgets/models/finding_model.h"
+#include "widgets/models/layer_model.h"
+#include "widgets/panels/drop_overlay.h"
+#include "widgets/panels/findings_panel.h"
+#include "widgets/panels/jobs_panel.h"
+#include "widgets/panels/layer_panel.h"
+#include "widgets/panels/message_bar.h"
+#include "widgets/panels/stage_rail.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+constexpr int kLayoutVersion = 1;
+constexpr int kCompactWidth = 960;
+}  // namespace
+
+MainWindow::MainWindow(QWidget* parent)
+    : QMainWindow(parent), m_layerModel(new LayerModel(this)), m_findingModel(new FindingModel(this)) {
+    setObjectName(u"mainWindow"_s);
+    setWindowIcon(applicationIcon());
+    setAcceptDrops(true);
+    setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    createPages();
+    createDocks();
+    m_exports = new ExportActions(m_session, *this);
+    createActions();
+    createStatusBar();
+    m_overlay = new DropOverlay(this);
+    connectSession();
+    restoreLayout();
+    showStage(-1);
+    refreshTitle();
+}
+
+MainWindow::~MainWindow() {
+    // The session's jobs end before the widgets they report to go.
+    m_session.disconnect(this);
+    m_session.document().disconnect(this);
+}
+
+void MainWindow::createPages() {
+    m_rail = new StageRail(this);
+    m_rail->addStage(tr("Overview"), symbolicIcon(u"overview"_s));
+    m_rail->addStage(tr("Ranges and CLE"), symbolicIcon(u"ranges"_s));
+    m_rail->addStage(tr("Quantization"), symbolicIcon(u"quantization"_s));
+    auto* start = new StartPage(&m_recent, this);
+    m_overview = new OverviewPage(m_session, m_findingModel, this);
+    m_ranges = new RangesPage(m_session, this);
+    m_quantization = new QuantizationPage(m_session, this);
+    m_pages = new QStackedWidget(this);
+    for (QWidget* page : QList<QWidget*>{start, m_overview, m_ranges, m_quantization}) m_pages->addWidget(page);
+    m_messages = new MessageBar(this);
+
+    auto* column = new QVBoxLayout;
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    column->addWidget(m_messages);
+    column->addWidget(m_pages, 1);
+    auto* central = new QWidget(this);
+    auto* layout = new QHBoxLayout(central);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(m_rail);
+    layout->addLayout(column, 1);
+    setCentralWidget(central);
+
+    connect(m_rail, &StageRail::activated, this, &MainWindow::showStage);
+    connect(start, &StartPage::openRequested, this, &MainWindow::openModelDialog);
+    connect(start, &StartPage::sampleRequested, &m_session, &Session::openSample);
+    connect(start, &StartPage::recentRequested, this, &MainWindow::openPath);
+    connect(m_overview, &OverviewPage::stageRequested, this, &MainWindow::showStage);
+    connect(m_quantization, &QuantizationPage::equalizeRequested, this, [this] { showStage(1); });
+    connect(m_quantization->setup(), &SetupPanel::dataFolderRequested, this, &MainWindow::openDataFolderDialog);
+    connect(m_quantization->setup(), &SetupPanel::dataFileRequested, this, &MainWindow::openDataFileDialog);
+    connect(m_quantization->setup(), &SetupPanel::preprocessFileRequested, this, &MainWindow::choosePreprocessFile);
+}
+
+void MainWindow::createDocks() {
+    const auto add = [this](const QString& title, const QString& name, QWidget* content, Qt::DockWidgetArea area) {
+        auto* result = new QDockWidget(title, this);
+        result->setObjectName(name);
+        result->setWidget(content);
+        addDockWidget(area, result);
+        return result;
+    };
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    m_layers = new LayerPanel(m_layerModel, this);
+    add(tr("Layers"), u"layersDock"_s, m_layers, Qt::BottomDockWidgetArea);
+    add(tr("Inspector"), u"inspectorDock"_s, new InspectorPanel(m_session, this), Qt::RightDockWidgetArea);
+    auto* findings = new FindingsPanel(m_findingModel, this);
+    auto* findingsDock = add(tr("Findings"), u"findingsDock"_s, findings, Qt::RightDockWidgetArea);
+    auto* jobs = add(tr("Jobs"), u"jobsDock"_s, new JobsPanel(&m_session.jobs(), this), Qt::RightDockWidgetArea);
+    auto* history = new QUndoView(m_session.document().undoStack(), this);
+    history->setObjectName(u"historyView"_s);
+    history->setEmptyLabel(tr("As opened"));
+    history->setFrameShape(QFrame::NoFrame);
+    auto* historyDock = add(tr("History"), u"historyDock"_s, history, Qt::RightDockWidgetArea);
+    tabifyDockWidget(findingsDock, jobs);
+    tabifyDockWidget(jobs, historyDock);
+    jobs->raise();
+    connect(findings, &FindingsPanel::layerActivated, &m_session.selection(), &Selection::setOne);
+    connect(m_layers, &LayerPanel::selectionChanged, &m_session.selection(), &Selection::set);
+    connect(&m_session.selection(), &Selection::changed, m_layers, &LayerPanel::setSelectedLayers);
+}
+
+void MainWindow::createStatusBar() {
+    m_selectionText = new QLabel(this);
+    m_selectionText->setObjectName(u"selectionText"_s);
+    m_selectionText->setTextFormat(Qt::PlainText);
+    m_selectionText->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_jobText = new QLabel(this);
+    m_memoryText = new QLabel(this);
+    m_memoryText->setToolTip(tr("Memory this program uses"));
+    statusBar()->setObjectName(u"statusBar"_s);
+    statusBar()->addWidget(m_selectionText, 1);
+    statusBar()->addPermanentWidget(m_jobText);
+    statusBar()->addPermanentWidget(m_memoryText);
+    auto* timer = new QTimer(this);
+    timer->setInterval(2000);
+    connect(timer, &QTimer::timeout, this, &MainWindow::refreshStatus);
+    timer->start();
+    refreshStatus();
+}
+
+void MainWindow::connectSession() {
+    Document& document = m_session.document();
+    connect(&m_session, &Session::modelOpened, this, [this](const QString& path) {
+        m_recent.add(path);
+        m_messages->hide();
+        m_findingModel->setFindings(m_session.document().loaded()->inspection.findings);
+        showStage(0);
+        refreshTitle();
+    });
+    connect(&m_session, &Session::failed, this, [this](const QString& activity, const Error& error) {
+        m_messages->show(MessageBar::Kind::Error, errorText(error), toQString(error.hint),
+                         errorDetails(error, activity));
+    });
+    connect(&m_session, &Session::exported, this, [this](const QString& path, const QString& summary) {
+        m_messages->show(MessageBar::Kind::Success, QFileInfo(path).fileName() + u": "_s + summary, path);
+    });
+    connect(&m_session, &Session::quantizationFinished, this, [this] {
+        if (!isActiveWindow()) QApplication::alert(this);
+    });
+    for (const auto signal : {&Document::modelChanged, &Document::stateChanged, &Document::equalizedChanged,
+                              &Document::quantizationChanged}) {
+        connect(&document, signal, this, &MainWindow::refreshRows);
+        connect(&document, signal, this, &MainWindow::refreshStages);
+    }
+    connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
+    connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
+    connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStatus);
+    connect(document.undoStack(), &QUndoStack::cleanChanged, this, &MainWindow::refreshTitle);
+    refreshStages();
+}
+
+void MainWindow::refreshRows() {
+    m_layerModel->updateRows(layerRows(m_session.document()));
+}
+
+void MainWindow::refreshStages() {
+    const Document& document = m_session.document();
+    const bool hasModel = document.hasModel();
+    for (int stage = 0; stage < 3; ++stage) {
+        m_rail->button(stage)->setEnabled(hasModel);
+        const StageState state = document.stageState(static_cast<Stage>(stage));
+        const bool isRunning = (stage == 0 && m_session.isOpening()) || (stage == 1 && m_session.isEqualizing()) ||
+                               (stage == 2 && (m_session.isQuantizing() || m_session.isLoadingData()));
+        const QString text = isRunning                     ? tr("running …")
+                             : state == StageState::Empty  ? tr("no model")
+                             : state == StageState::Stale  ? tr("out of date")
+                             : state == StageState::NotRun ? (stage == 1 ? tr("not applied") : tr("not run"))
+                             : stage == 0                  ? tr("ready")
+                             : stage == 1                  ? tr("equalized")
+                                                           : tr("measured");
+        m_rail->setStageState(stage, text, state == StageState::Done && !isRunning,
+                              state == StageState::Stale && !isRunning);
+    }
+}
+
+void MainWindow::refreshStatus() {
+    const Document& document = m_session.document();
+    const QStringList& layers = m_session.selection().layers();
+    QString text;
+    if (m_session.isOpening()) {
+        text = tr("Opening …");
+    } else if (!document.hasModel()) {
+        text = tr("No model open");
+    } else if (layers.isEmpty()) {
+        text = tr("%n layer(s), none selected", nullptr, m_layerModel->rowCount());
+    } else {
+        double parameters = 0;
+        double macs = 0;
+        for (const QString& name : layers) {
+            const int row = m_layerModel->rowOf(name);
+            if (row < 0) continue;
+            parameters += m_layerModel->rows()[static_cast<std::size_t>(row)].parameterShare;
+            macs += m_layerModel->rows()[static_cast<std::size_t>(row)].macShare;
+        }
+        text = layers.size() == 1 ? layers.front() : tr("%n layers selected", nullptr, static_cast<int>(layers.size()));
+        text += tr(": %1 of the parameters, %2 of the MACs")
+                    .arg(percentOrDash(100 * parameters), percentOrDash(100 * macs));
+    }
+    m_selectionText->setText(text);
+    QString running;
+    for (const Job* job : m_session.jobs().jobs()) {
+        if (!job->isRunning()) continue;
+        running = job->title();
+        if (job->fraction() >= 0) running += u" "_s + percentOrDash(100 * job->fraction());
+    }
+    m_jobText->setText(running);
+    const qint64 memory = residentBytes();
+    m_memoryText->setText(memory > 0 ? plots::bytesText(static_cast<double>(memory)) : QString());
+}
+
+void MainWindow::refreshTitle() {
+    const QString name = m_session.document().modelName();
+    setWindowTitle(name.isEmpty() ? tr("Equant") : tr("%1 - Equant").arg(name));
+}
+
+void MainWindow::showStage(int stage) {
+    if (stage >= 0 && !m_session.document().hasModel()) stage = -1;
+    if (stage >= 0 && stage != currentStage())
+        for (const auto set : {ColumnSet::Structure, ColumnSet::Ranges, ColumnSet::Quantization})
+            m_layers->setColumnSetShown(set, static_cast<int>(set) == stage);
+    m_pages->setCurrentIndex(stage + 1);
+    m_rail->setCurrent(stage);
+    // The docks have nothing to say before a model is open.
+    const bool hasModel = m_session.document().hasModel();
+    m_rail->setVisible(hasModel);
+    setDocksShown(hasModel);
+    emit m_session.busyChanged();
+}
+
+void MainWindow::setDocksShown(bool on) {
+    if (on == m_areDocksShown) return;
+    m_areDocksShown = on;
+    if (on) {
+        restoreState(m_layout, kLayoutVersion);
+        return;
+    }
+    m_layout = saveState(kLayoutVersion);
+    for (QDockWidget* each : findChildren<QDockWidget*>()) each->hide();
+}
+
+int MainWindow::currentStage() const {
+    return m_pages->currentIndex() - 1;
+}
+
+QDockWidget* MainWindow::dock(const QString& name) const {
+    return findChild<QDockWidget*>(name);
+}
+
+QList<plots::PlotView*> MainWindow::currentPlots() const {
+    switch (currentStage()) {
+        case 1:
+            return m_ranges->plots();
+        case 2:
+            return m_quantization->plots();
+        case 0:
+            return m_overview->findChildren<plots::PlotView*>();
+        default:
+            return {};
+    }
+}
+
+void MainWindow::openPath(const QString& path) {
+    const auto source = Session::classify(path);
+    if (source == Session::Source::Data) {
+        if (!m_session.document().hasModel())
+            return m_messages->show(MessageBar::Kind::Warning, tr("These look like data. Open a model first."),
+                                    tr("Then drop the data again."));
+        m_session.setDataPath(path);
+        showStage(2);
+        return;
+    }
+    m_session.openModel(path);  // anything else: the engine says what is wrong with it
+}
+
+void MainWindow::openModelDialog() {
+    QSettings settings;
+    const QString folder = settings.value(u"folders/model"_s, sampleFolder()).toString();
+    const QString path =
+        QFileDialog::getOpenFileName(this, tr("Open model"), folder, tr("ONNX models (*.onnx);;All files (*)"));
+    if (path.isEmpty()) return;
+    settings.setValue(u"folders/model"_s, QFileInfo(path).absolutePath());
+    m_session.openModel(path);
+}
+
+void MainWindow::openDataFolderDialog() {
+    QSettings settings;
+    const QString path = QFileDialog::getExistingDirectory(this, tr("Choose a folder of images or ONNX test data"),
+                                                           settings.value(u"folders/data"_s).toString());
+    if (path.isEmpty()) return;
+    settings.setValue(u"folders/data"_s, path);
+    openPath(path);
+}
+
+void MainWindow::openDataFileDialog() {
+    QSettings settings;
+    const QString path =
+        QFileDialog::getOpenFileName(this, tr("Choose a NumPy file"), settings.value(u"folders/data"_s).toString(),
+                                     tr("NumPy arrays (*.npy *.npz);;All files (*)"));
+    if (path.isEmpty()) return;
+    settings.setValue(u"folders/data"_s, QFileInfo(path).absolutePath());
+    m_session.setDataPath(path);
+    showStage(2);
+}
+
+void MainWindow::choosePreprocessFile() {
+    const QString path = QFileDialog::getOpenFileName(
+        this, tr("Choose a preprocessing file"),
+        QFileInfo(m_session.document().loaded() ? m_session.document().loaded()->path : QString()).absolutePath(),
+        tr("Preprocessing (*.json);;All files (*)"));
+    if (path.isEmpty()) return;
+    m_session.document().edit(tr("Model input: %1").arg(QFileInfo(path).fileName()),
+                              [&](DocumentState& state) { state.data.preprocess = path; });
+}
+
+void MainWindow::runCurrentStage() {
+    if (!m_session.document().hasModel()) return;
+    if (currentStage() == 2) return m_session.quantize();
+    showStage(1);
+    m_session.previewEqualization();
+}
+
+void MainWindow::escape() {
+    if (m_messages->isVisible()) return m_messages->hide();
+    if (!m_session.selection().layers().isEmpty()) return m_session.selection().clear();
+    for (Job* job : m_session.jobs().jobs())
+        if (job->isRunning()) {
+            QDockWidget* jobs = dock(u"jobsDock"_s);
+            jobs->show();
+            jobs->raise();
+            return;
+        }
+}
+
+void MainWindow::setTheme(Theme theme) {
+    applyTheme(theme);
+    QSettings().setValue(u"theme"_s, themeName(theme));
+}
+
+QString MainWindow::dropText(const QString& path) const {
+    const QString name = QFileInfo(path).fileName();
+    const bool hasModel = m_session.document().hasModel();
+    switch (Session::classify(path)) {
+        case Session::Source::Model:
+            return hasModel ? tr("Open %1 in place of %2").arg(name, m_session.document().modelName())
+                            : tr("Open %1").arg(name);
+        case Session::Source::Data:
+            return hasModel ? tr("Use %1 to calibrate and score").arg(name) : tr("Open a model first, then drop data");
+        case Session::Source::Unknown:
+            break;
+    }
+    return tr("%1 is neither an ONNX model nor data").arg(name);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const auto urls = event->mimeData()->urls();
+    if (urls.isEmpty() || !urls.front().isLocalFile()) return;
+    const QString path = urls.front().toLocalFile();
+    const auto source = Session::classify(path);
+    const bool isUsable =
+        source == Session::Source::Model || (source == Session::Source::Data && m_session.document().hasModel());
+    m_overlay->showText(dropText(path), isUsable);
+    event->acceptProposedAction();
+}
+
+void MainWindow::dragLeaveEvent(QDragLeaveEvent*) {
+    m_overlay->hide();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    m_overlay->hide();
+    const auto urls = event->mimeData()->urls();
+    if (urls.isEmpty()) return;
+    event->acceptProposedAction();
+    openPath(urls.front().toLocalFile());
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event) {
+    QMainWindow::resizeEvent(event);
+    m_rail->setCompact(width() < kCompactWidth);
+    if (m_overlay) m_overlay->setGeometry(rect());
+}
+
+void MainWindow::closeEvent(QCloseEvent* event) {
+    QSettings settings;
+    settings.setValue(u"window/geometry"_s, saveGeometry());
+    settings.setValue(u"window/layout"_s, m_areDocksShown ? saveState(kLayoutVersion) : m_layout);
+    m_session.jobs().cancelAll();
+    QMainWindow::closeEvent(event);
+}
+
+bool MainWindow::event(QEvent* event) {
+    // Tool tips of the status bar texts follow what they show.
+    if (event->type() == QEvent::StatusTip) return true;
+    return QMainWindow::event(event);
+}
+
+void MainWindow::restoreLayout() {
+    QSettings settings;
+    if (!restoreGeometry(settings.value(u"window/geometry"_s).toByteArray())) resize(1280, 800);
+    if (!restoreState(settings.value(u"window/layout"_s).toByteArray(), kLayoutVersion)) {
+        resizeDocks({dock(u"inspectorDock"_s), dock(u"jobsDock"_s)}, {260, 260}, Qt::Horizontal);
+        resizeDocks({dock(u"inspectorDock"_s), dock(u"jobsDock"_s)}, {420, 220}, Qt::Vertical);
+        resizeDocks({dock(u"layersDock"_s)}, {190}, Qt::Vertical);
+    }
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/page_parts.h"
+
+#include <QScrollArea>
+#include <QVBoxLayout>
+
+#include "app/desktop/selection.h"
+#include "widgets/plots/plot_view.h"
+
+namespace equant::ui {
+
+QLabel* headline(QWidget* parent) {
+    auto* label = new QLabel(parent);
+    QFont font = label->font();
+    font.setPointSizeF(font.pointSizeF() * 1.25);
+    font.setWeight(QFont::DemiBold);
+    label->setFont(font);
+    label->setWordWrap(true);
+    label->setTextFormat(Qt::PlainText);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QLabel* mutedText(QWidget* parent) {
+    auto* label = new QLabel(parent);
+    label->setWordWrap(true);
+    label->setTextFormat(Qt::PlainText);
+    label->setForegroundRole(QPalette::PlaceholderText);
+    label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    return label;
+}
+
+QWidget* titled(const QString& title, QWidget* content, QWidget* parent) {
+    auto* box = new QWidget(parent);
+    auto* heading = new QLabel(title, box);
+    QFont font = heading->font();
+    font.setWeight(QFont::DemiBold);
+    heading->setFont(font);
+    heading->setBuddy(content);
+    auto* layout = new QVBoxLayout(box);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(4);
+    layout->addWidget(heading);
+    layout->addWidget(content, 1);
+    return box;
+}
+
+void wrapInScrollArea(QWidget* page, PageContent* content, QSize minimum) {
+    content->setMinimumSize(minimum);
+    auto* scroll = new QScrollArea(page);
+    scroll->setWidget(content);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    auto* layout = new QVBoxLayout(page);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(scroll);
+}
+
+void linkSelection(plots::PlotView* plot, Selection& selection) {
+    QObject::connect(plot, &plots::PlotView::selectionChanged, &selection, &Selection::set);
+    QObject::connect(&selection, &Selection::changed, plot, [plot](const QStringList& layers) {
+        if (plot->selection() != layers) plot->setSelection(layers);
+    });
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From the engine's results to what plots and tables show. Pure functions.
+#pragma once
+
+#include "app/desktop/document.h"
+#include "widgets/bridge/text.h"
+#include "widgets/models/layer_row.h"
+#include "widgets/plots/bias_growth.h"
+#include "widgets/plots/channel_band.h"
+#include "widgets/plots/cost_bars.h"
+#include "widgets/plots/diagnosis_bars.h"
+#include "widgets/plots/displacement_field.h"
+#include "widgets/plots/effective_bits.h"
+#include "widgets/plots/range_dumbbell.h"
+#include "widgets/plots/scale_factors.h"
+#include "widgets/plots/sqnr_profile.h"
+
+namespace equant::ui {
+
+std::vector<LayerRow> layerRows(const Document& document);
+
+plots::CostBarsData costData(const LoadedModel& loaded);
+plots::RangeDumbbellData dumbbellData(const LoadedModel& loaded, const EqualizedModel* after);
+plots::ChannelBandData bandData(const ChannelRanges& before, const ChannelRanges* after, int bits);
+plots::EffectiveBitsData bitsData(const ChannelRanges& before, const ChannelRanges* after, int bits);
+plots::DisplacementFieldData displacementData(const ChannelRanges& before, const ChannelRanges* after);
+plots::BiasGrowthData biasData(const ChannelRanges& before, const ChannelRanges* after);
+/// Factors between layers[link] and layers[link + 1] of a pair.
+plots::ScaleFactorsData factorData(const EqualizedPair& pair, std::size_t link);
+plots::DiagnosisData diagnosisData(const QuantizationResult& result);
+plots::SqnrProfileData profileData(const QuantizationResult& result);
+
+/// "52 layers with weights; 5 hold 71 % of the parameters."
+QString costSentence(const LoadedModel& loaded);
+/// What the four scores mean, in plain words, and what to do next.
+QString diagnosisSentence(const QuantizationResult& result, const QuantizationResult* other);
+/// "99.5 %" or "31.2 dB": the score that decides, with its unit.
+struct DecisiveScore {
+    double value = 0;
+    bool isPercent = true;
+    QString name;
+};
+std::optional<DecisiveScore> decisiveScore(const Score& score);
+
+}  // namespace equant::ui

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/ranges_page.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QSplitter>
+#include <QVBoxLayout>
+#include <algorithm>
+
+#include "app/desktop/equalize_panel.h"
+#include "app/desktop/layer_plots.h"
+#include "app/desktop/page_parts.h"
+#include "app/desktop/plot_data.h"
+#include "app/desktop/session.h"
+#include "widgets/bridge/text.h"
+#include "widgets/panels/status_badge.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+// Largest difference over the outputs' standard deviation: rounding stays below the first, the second may flip a class.
+constexpr double kGoodDifference = 1e-3;
+constexpr double kFairDifference = 5e-2;
+constexpr double kUnevenRatio = 8.0;
+
+qsizetype unevenCount(const std::vector<ChannelRanges>& ranges) {
+    return std::ranges::count_if(ranges, [](const ChannelRanges& layer) { return layer.imbalance() > kUnevenRatio; });
+}
+
+}  // namespace
+
+RangesPage::RangesPage(Session& session, QWidget* parent)
+    : QWidget(parent),
+      m_session(session),
+      m_headline(headline(this)),
+      m_badge(new StatusBadge(this)),
+      m_order(new QComboBox(this)),
+      m_dumbbell(new plots::RangeDumbbell(this)),
+      m_layerPlots(new LayerPlots(session, this)) {
+    setObjectName(u"rangesPage"_s);
+    m_badge->setObjectName(u"equivalenceBadge"_s);
+    m_headline->setObjectName(u"rangesHeadline"_s);
+    m_order->setObjectName(u"dumbbellOrder"_s);
+    m_order->setAccessibleName(tr("Order of the layers"));
+    m_order->addItems({tr("In order of execution"), tr("Most improved first")});
+    m_dumbbell->setObjectName(u"rangeDumbbell"_s);
+    m_dumbbell->setEmptyText(tr("This model has no layers with weights."));
+    m_dumbbell->setMinimumHeight(150);
+
+    auto* top = new QWidget(this);
+    auto* topLayout = new QVBoxLayout(top);
+    topLayout->setContentsMargins(0, 0, 0, 0);
+    topLayout->setSpacing(4);
+    auto* badgeRow = new QHBoxLayout;
+    badgeRow->setSpacing(8);
+    badgeRow->addWidget(m_badge);
+    badgeRow->addStretch(1);
+    badgeRow->addWidget(m_order);
+    topLayout->addWidget(m_dumbbell, 1);
+    auto* plotSplit = new QSplitter(Qt::Vertical, this);
+    plotSplit->addWidget(top);
+    plotSplit->addWidget(m_layerPlots);
+    plotSplit->setChildrenCollapsible(false);
+    plotSplit->setSizes({300, 340});
+    auto* panel = new EqualizePanel(session, this);
+    panel->setMinimumWidth(240);
+    auto* split = new QSplitter(Qt::Horizontal, this);
+    split->addWidget(plotSplit);
+    split->addWidget(panel);
+    split->setStretchFactor(0, 3);
+    split->setStretchFactor(1, 1);
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(12);
+    split->setSizes({600, 320});
+
+    auto* content = new PageContent;
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(16, 12, 16, 8);
+    layout->setSpacing(8);
+    layout->addWidget(m_headline);
+    layout->addLayout(badgeRow);
+    layout->addWidget(split, 1);
+    wrapInScrollArea(this, content, {600, 440});
+
+    linkSelection(m_dumbbell, session.selection());
+    connect(m_order, &QComboBox::currentIndexChanged, this, [this](int index) {
+        m_dumbbell->setOrder(index == 0 ? plots::RangeDumbbell::Order::Execution
+                                        : plots::RangeDumbbell::Order::Improvement);
+    });
+    for (const auto signal : {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged})
+        connect(&session.document(), signal, this, &RangesPage::refresh);
+    connect(&session, &Session::busyChanged, this, &RangesPage::refreshBadge);
+}
+
+QList<plots::PlotView*> RangesPage::plots() const {
+    m_layerPlots->fillAll();
+    return QList<plots::PlotView*>{m_dumbbell} + m_layerPlots->plots();
+}
+
+void RangesPage::refresh() {
+    const Document& document = m_session.document();
+    if (!document.hasModel()) return;
+    m_dumbbell->setData(dumbbellData(*document.loaded(), document.shownEqualized().get()));
+    refreshHeadline();
+    refreshBadge();
+}
+
+void RangesPage::refreshHeadline() {
+    const Document& document = m_session.document();
+    const auto before = unevenCount(document.loaded()->ranges);
+    const auto shown = document.shownEqualized();
+    if (!shown) {
+        m_headline->setText(before == 0 ? tr("The channels of every layer are fairly even.")
+                                        : tr("%n layer(s) waste the integer grid on one wide channel.", nullptr,
+                                             static_cast<int>(before)));
+        return;
+    }
+    const auto equalized = std::ranges::count_if(shown->report.pairs, &EqualizedPair::isEqualized);
+    m_headline->setText(tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
+                        tr("uneven layers go from %1 to %2.").arg(before).arg(unevenCount(shown->ranges)));
+}
+
+void RangesPage::refreshBadge() {
+    const auto shown = m_session.document().shownEqualized();
+    if (m_session.isEqualizing())
+        return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Comparing float outputs …"));
+    if (!shown)
+        return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Preview to prove that the outputs stay the same"));
+    if (!shown->equivalence)
+        return m_badge->setVerdict(StatusBadge::Verdict::Fair, tr("Float outputs not compared: the model does not run"),
+                                   shown->equivalenceProblem);
+    const Equivalence& proof = *shown->equivalence;
+    const double relative = proof.outputStd > 0 ? proof.maxAbsDiff / proof.outputStd : proof.maxAbsDiff;
+    const auto verdict = relative <= kGoodDifference   ? StatusBadge::Verdict::Good
+                         : relative <= kFairDifference ? StatusBadge::Verdict::Fair
+                                                       : StatusBadge::Verdict::Bad;
+    const QString words = verdict == StatusBadge::Verdict::Good   ? tr("same network")
+                          : verdict == StatusBadge::Verdict::Fair ? tr("slightly changed")
+                                                                  : tr("changed");
+    const QString samples = proof.isOnRandomInputs ? tr("%n random input(s)", nullptr, static_cast<int>(proof.samples))
+                                                   : tr("%n sample(s)", nullptr, static_cast<int>(proof.samples));
+    m_badge->setVerdict(
+        verdict,
+        tr("FP32 outputs: max |Δ| = %1 over %2: %3").arg(plots::numberText(proof.maxAbsDiff, 2), samples, words),
+        tr("Largest difference of any output: %1; mean: %2; standard deviation of the outputs: %3")
+            .arg(proof.maxAbsDiff, 0, 'g', 3)
+            .arg(proof.meanAbsDiff, 0, 'g', 3)
+            .arg(proof.outputStd, 0, 'g', 3));
+}
+
+}  // namespace equant::ui

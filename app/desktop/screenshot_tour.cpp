@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/screenshot_tour.h"
+
+#include <QDir>
+#include <QPixmap>
+#include <QTabWidget>
+#include <QTimer>
+
+#include "app/desktop/main_window.h"
+#include "app/desktop/plot_data.h"
+#include "widgets/bridge/text.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+constexpr int kPollMilliseconds = 60;
+/// Polls without a running job before a picture is taken: layouts and queued replots settle meanwhile.
+constexpr int kQuietPolls = 4;
+}  // namespace
+
+ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
+    : QObject(&window), m_window(window), m_options(std::move(options)) {
+    Session& session = window.session();
+    const auto showPlots = [this](int tab) {
+        if (auto* tabs = m_window.findChild<QTabWidget*>(u"layerPlotTabs"_s)) tabs->setCurrentIndex(tab);
+    };
+    const auto step = [this](std::function<void()> action) { m_steps.push_back(std::move(action)); };
+    step([] {});
+    step([this, &session] {
+        shoot(u"start"_s);
+        if (m_options.modelPath.isEmpty())
+            session.openSample();
+        else
+            session.openModel(m_options.modelPath, m_options.dataPath);
+    });
+    step([this, &session] {
+        if (!session.document().hasModel()) m_isComplete = false;
+        shoot(u"overview"_s);
+        m_window.showStage(1);
+    });
+    step([this, &session] {
+        shoot(u"ranges-before"_s);
+        if (session.document().data()) {
+            m_window.showStage(2);
+            session.quantize();
+        }
+    });
+    step([this, &session] {
+        if (session.document().data()) shoot(u"quantization-before"_s);
+        m_window.showStage(1);
+        session.applyEqualization();
+    });
+    step([this, showPlots] {
+        shoot(u"ranges"_s);
+        showPlots(1);
+    });
+    step([this, showPlots] {
+        shoot(u"ranges-bits"_s);
+        showPlots(3);
+    });
+    step([this, showPlots] {
+        shoot(u"ranges-factors"_s);
+        showPlots(0);
+    });
+    step([this, &session] {
+        m_window.showStage(2);
+        if (session.document().data()) session.quantize();
+    });
+    step([this] { shoot(u"quantization"_s); });
+}
+
+void ScreenshotTour::start() {
+    QDir().mkpath(m_options.folder);
+    QTimer::singleShot(kPollMilliseconds, this, &ScreenshotTour::poll);
+}
+
+void ScreenshotTour::poll() {
+    m_quietPolls = m_window.session().jobs().hasRunning() ? 0 : m_quietPolls + 1;
+    if (m_quietPolls >= kQuietPolls) {
+        m_quietPolls = 0;
+        next();
+        if (m_step >= m_steps.size()) return;
+    }
+    QTimer::singleShot(kPollMilliseconds, this, &ScreenshotTour::poll);
+}
+
+void ScreenshotTour::next() {
+    m_steps[m_step++]();
+    if (m_step >= m_steps.size()) emit finished(m_isComplete);
+}
+
+void ScreenshotTour::shoot(const QString& name) {
+    const QString path = QDir(m_options.folder).filePath(name + u'-' + m_options.suffix + u".png"_s);
+    if (m_window.grab().save(path))
+        m_written.push_back(path);
+    else
+        m_isComplete = false;
+}
+
+}  // namespace equant::ui
