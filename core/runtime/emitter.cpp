@@ -30,6 +30,12 @@ Status Emitter::run() {
         try {
             if (auto status = emit(op); !status) return status;
         } catch (const dnnl::error& error) {
+            // What oneDNN refuses as a whole (unusual padding, say) the plain kernel can still compute.
+            const bool hasFallback = op.hasNodeSemantics && op.node != nullptr;
+            if (hasFallback) {
+                if (auto status = emitPlain(op); !status) return status;
+                continue;
+            }
             return fail(ErrorCode::Internal, fmt::format("oneDNN cannot prepare this layer: {}.", error.what()), {},
                         op.label);
         }

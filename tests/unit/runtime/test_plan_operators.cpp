@@ -90,6 +90,14 @@ void TestPlanOperators::convolutionsInOneAndThreeDimensions() {
     problem = runSingle("Conv", {randomTensor({1, 3, 5, 6, 7}, 1)}, {randomTensor({4, 3, 2, 3, 3}, 2)},
                         {{"pads", Ints{0, 1, 1, 1, 1, 0}}});
     QVERIFY2(problem.empty(), problem.c_str());
+    problem = runSingle("Conv", {randomTensor({1, 5, 8, 8}, 1)}, {randomTensor({7, 5, 3, 3}, 2)},
+                        {{"pads", Ints{4, 5, 4, 5}}});
+    QVERIFY2(problem.empty(), problem.c_str());
+    // What oneDNN refuses goes to the plain kernel, which says why it cannot be.
+    problem = runSingle("Conv", {randomTensor({1, 5, 8, 8}, 1)}, {randomTensor({7, 5, 3, 3}, 2)},
+                        {{"pads", Ints{-1, 0, -1, 0}}});
+    QVERIFY2(problem.starts_with("fused") && problem.find("padding out of range") != std::string::npos,
+             problem.c_str());
     // Weights that are only known while running.
     problem = runSingle("Conv", {randomTensor({1, 3, 6, 6}, 1), randomTensor({4, 3, 3, 3}, 2)}, {}, {});
     QVERIFY2(problem.empty(), problem.c_str());
