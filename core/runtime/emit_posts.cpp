@@ -205,6 +205,14 @@ bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
     if (post.kind != Post::Kind::Binary || post.algorithm != algorithm::binary_add || post.spread != Spread::Same)
         return false;
     if (m_program.values[post.operand].constant) return false;
+    // What the primitive reads itself (x + conv(x)) may be reordered for it into the very layout of the destination
+    // later on; writing there would overwrite the input while it is being read.
+    const bool isInput = std::any_of(inputs.begin(), inputs.end(),
+                                     [&](const auto& input) { return input.value == post.operand; });
+    const bool isOtherOperand = std::any_of(posts.begin(), posts.end(), [&](const Post& other) {
+        return &other != &post && other.kind == Post::Kind::Binary && other.operand == post.operand;
+    });
+    if (isInput || isOtherOperand) return false;
     if (primary(post.operand).desc.dims() != destination.dims() && !onednn::isPlain(destination)) return false;
     for (const Placed& version : m_states[post.operand].versions) {
         if (!areSameBytes(version.desc, destination)) continue;
