@@ -31,7 +31,7 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
       m_session(session),
       m_relu6(new QComboBox(this)),
       m_absorb(new QCheckBox(tr("Absorb high biases"), this)),
-      m_dead(new QCheckBox(tr("Silence dead channels"), this)),
+      m_constants(new QCheckBox(tr("Silence dead channels"), this)),
       m_iterations(new QSpinBox(this)),
       m_preview(new QPushButton(symbolicIcon(u"preview"_s), tr("Preview"), this)),
       m_apply(new QPushButton(symbolicIcon(u"apply"_s), tr("Apply"), this)),
@@ -51,8 +51,8 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
            "Leaving it alone skips the pairs that ReLU6 joins."));
     m_absorb->setObjectName(u"absorbBias"_s);
     m_absorb->setToolTip(tr("Moves biases that equalization made large into the next layer"));
-    m_dead->setObjectName(u"silenceDead"_s);
-    m_dead->setToolTip(tr("Zeroes the weights that read channels which are provably 0 for every input"));
+    m_constants->setObjectName(u"silenceDead"_s);
+    m_constants->setToolTip(tr("Zeroes the weights that read channels which are provably 0 for every input"));
     m_iterations->setObjectName(u"iterations"_s);
     m_iterations->setAccessibleName(tr("Most sweeps over all pairs"));
     m_iterations->setRange(1, 200);
@@ -96,7 +96,7 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     layout->setSpacing(8);
     layout->addLayout(form);
     layout->addWidget(m_absorb);
-    layout->addWidget(m_dead);
+    layout->addWidget(m_constants);
     layout->addLayout(buttons);
     layout->addWidget(m_state);
     layout->addWidget(titled(tr("Pairs of layers"), m_view, this), 1);
@@ -117,10 +117,10 @@ void EqualizePanel::connectControls() {
         document.edit(on ? tr("Absorb high biases") : tr("Keep high biases"),
                       [on](DocumentState& state) { state.equalize.shouldAbsorbBias = on; });
     });
-    connect(m_dead, &QCheckBox::toggled, this, [this, &document](bool on) {
+    connect(m_constants, &QCheckBox::toggled, this, [this, &document](bool on) {
         if (m_isRefreshing) return;
         document.edit(on ? tr("Silence dead channels") : tr("Keep dead channels"),
-                      [on](DocumentState& state) { state.equalize.shouldSilenceDeadChannels = on; });
+                      [on](DocumentState& state) { state.equalize.shouldSilenceConstantChannels = on; });
     });
     connect(m_iterations, &QSpinBox::valueChanged, this, [this, &document](int value) {
         if (m_isRefreshing) return;
@@ -161,8 +161,8 @@ void EqualizePanel::refresh() {
     m_isRefreshing = true;
     m_relu6->setCurrentIndex(static_cast<int>(options.relu6));
     m_absorb->setChecked(options.shouldAbsorbBias);
-    m_dead->setChecked(options.shouldSilenceDeadChannels);
-    m_dead->setEnabled(options.relu6 == CapMode::Exact);
+    m_constants->setChecked(options.shouldSilenceConstantChannels);
+    m_constants->setEnabled(options.relu6 == CapMode::Exact);
     m_iterations->setValue(options.iterations);
     refreshPairs();
     m_isRefreshing = false;

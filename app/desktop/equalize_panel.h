@@ -32,7 +32,7 @@ private:
     Session& m_session;
     QComboBox* m_relu6;
     QCheckBox* m_absorb;
-    QCheckBox* m_dead;
+    QCheckBox* m_constants;
     QSpinBox* m_iterations;
     QPushButton* m_preview;
     QPushButton* m_apply;

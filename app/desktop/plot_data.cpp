@@ -171,9 +171,9 @@ plots::ScaleFactorsData factorData(const EqualizedPair& pair, std::size_t link) 
     if (link + 1 >= pair.layers.size() || link >= pair.scales.size()) return data;
     data.pair = shortName(toQString(pair.layers[link])) + u" → "_s + shortName(toQString(pair.layers[link + 1]));
     data.factors = toDoubles(pair.scales[link]);
-    if (link == 0 && !pair.deadChannels.empty()) {
+    if (link == 0 && !pair.constantChannels.empty()) {
         data.isDead.assign(data.factors.size(), false);
-        for (const auto channel : pair.deadChannels)
+        for (const auto channel : pair.constantChannels)
             if (static_cast<std::size_t>(channel) < data.isDead.size())
                 data.isDead[static_cast<std::size_t>(channel)] = true;
     }

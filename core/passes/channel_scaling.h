@@ -17,7 +17,7 @@ public:
     explicit ChannelScaling(const Graph& graph) : m_graph(graph) {}
     void addLink(const ChannelLink& link);
 
-    /// Sweeps over all links, s_i = sqrt(r1_i / r2_i) each, until no factor is off 1 by more than 1 %. Returns sweeps.
+    /// Sweeps over all links, s_i = sqrt(r1_i / r2_i) each, until no factor is off 1 by more than a quarter (a third of a bit). Returns sweeps.
     int run(int maxSweeps, const JobContext& job);
     /// One sweep as the reference does it: Conv-depthwise-Conv at once by cube roots, pairs otherwise (aimet.md 8).
     int runReferenceSweep();

@@ -12,7 +12,7 @@
 #include "core/passes/channel_caps.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/channel_scaling.h"
-#include "core/passes/dead_channels.h"
+#include "core/passes/constant_channels.h"
 #include "core/passes/layer_weights.h"
 
 namespace equant {
@@ -30,8 +30,9 @@ public:
         if (!topology) return fail(topology.error());
         m_links = findChannelLinks(m_graph, *topology);
         for (const auto& link : m_links) judge(link);
-        if (m_options.shouldSilenceDeadChannels && !m_options.isAimetCompatible && m_options.relu6 == CapMode::Exact)
-            silenceDead(*topology);
+        if (m_options.shouldSilenceConstantChannels && !m_options.isAimetCompatible &&
+            m_options.relu6 != CapMode::Replace)
+            silenceConstants(*topology);
 
         ChannelScaling scaling(m_graph);
         for (const std::size_t index : m_active) scaling.addLink(m_links[index]);
@@ -108,14 +109,16 @@ private:
                    : fmt::format("The reference stops at {}.", node.opType);
     }
 
-    void silenceDead(const Topology& topology) {
+    /// In execution order: what one link silences may make a channel of the next constant.
+    void silenceConstants(const Topology& topology) {
         for (const std::size_t index : m_active) {
-            auto dead = findDeadChannels(m_graph, topology, m_links[index]);
-            if (!silenceChannels(m_graph, m_links[index], dead)) continue;
-            m_report.pairs[index].reason +=
-                fmt::format(" {} channel{} can never be active: what reads {} was set to zero.", dead.size(),
-                            dead.size() == 1 ? "" : "s", dead.size() == 1 ? "it" : "them");
-            m_report.pairs[index].deadChannels = std::move(dead);
+            auto silenced =
+                silenceChannels(m_graph, m_links[index], findConstantChannels(m_graph, topology, m_links[index]));
+            if (silenced.empty()) continue;
+            m_report.pairs[index].reason += fmt::format(
+                " {} channel{} never change{}: the weights that read {} were set to zero.", silenced.size(),
+                silenced.size() == 1 ? "" : "s", silenced.size() == 1 ? "s" : "", silenced.size() == 1 ? "it" : "them");
+            m_report.pairs[index].constantChannels = std::move(silenced);
         }
     }
 

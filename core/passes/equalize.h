@@ -35,10 +35,10 @@ struct EqualizeOptions {
     bool shouldFoldBatchNorms = true;
     bool shouldAbsorbBias = true;
     /// Sweeps over all pairs. One sweep is not a fixed point: a layer in two pairs is changed twice. Sweeps end early
-    /// when no factor differs from 1 by more than 1 %.
+    /// when no factor differs from 1 by more than a quarter (a third of a bit).
     int iterations = 20;
-    /// Zero a consumer's weights for channels that are provably 0 for every input (exact mode only).
-    bool shouldSilenceDeadChannels = true;
+    /// Move channels that provably never change into the next bias and zero the weights that read them.
+    bool shouldSilenceConstantChannels = true;
     /// Pairs to leave alone, by the name of their first layer.
     std::vector<std::string> excluded;
     /// One sweep with the reference's own rules (aimet.md section 8): replace, triples at once, no dead channels.
@@ -56,7 +56,7 @@ struct EqualizedPair {
     std::string reasonCode;  ///< stable id: "homogeneous", "exact-caps", "cap-replaced", "capped", "branch", ...
     /// Product of all factors applied to channel i between layers[k] and layers[k + 1].
     std::vector<std::vector<float>> scales;
-    std::vector<std::int64_t> deadChannels;  ///< of layers[0]: never active, silenced in the consumer
+    std::vector<std::int64_t> constantChannels;  ///< of layers[0]: never change, silenced in layers[1]
 };
 
 /// A layer whose high biases were moved into its consumer.

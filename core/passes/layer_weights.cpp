@@ -73,29 +73,13 @@ std::int64_t LayerWeights::inputChannels() const {
     return m_isOutputFirst ? m_columns * m_groups : m_rows;
 }
 
-std::int64_t LayerWeights::outputOf(std::int64_t block) const {
-    const std::int64_t row = block / m_columns;
-    return m_isOutputFirst ? row : row / (m_rows / m_groups) * m_columns + block % m_columns;
-}
-
-std::int64_t LayerWeights::inputOf(std::int64_t block) const {
-    const std::int64_t row = block / m_columns;
-    return m_isOutputFirst ? row / (m_rows / m_groups) * m_columns + block % m_columns : row;
-}
-
-std::span<const float> LayerWeights::block(std::int64_t index) const {
-    return m_weight.data<float>().subspan(static_cast<std::size_t>(index * m_kernel),
-                                          static_cast<std::size_t>(m_kernel));
-}
-
 void LayerWeights::scale(std::span<const double> outputFactors, std::span<const double> inputFactors) {
-    const auto values = m_weight.mutableData<float>();
-    auto* value = values.data();
-    for (std::int64_t b = 0; b < blockCount(); ++b) {
-        double factor = outputFactors.empty() ? 1.0 : outputFactors[static_cast<std::size_t>(outputOf(b))];
-        if (!inputFactors.empty()) factor *= inputFactors[static_cast<std::size_t>(inputOf(b))];
+    float* value = m_weight.mutableData<float>().data();
+    forEachBlock([&](std::size_t, std::size_t output, std::size_t input) {
+        const double factor =
+            (outputFactors.empty() ? 1.0 : outputFactors[output]) * (inputFactors.empty() ? 1.0 : inputFactors[input]);
         for (std::int64_t k = 0; k < m_kernel; ++k, ++value) *value = static_cast<float>(*value * factor);
-    }
+    });
     if (m_bias && !outputFactors.empty())
         for (std::size_t o = 0; o < m_bias->size(); ++o)
             (*m_bias)[o] = static_cast<float>((*m_bias)[o] * outputFactors[o]);
@@ -103,20 +87,29 @@ void LayerWeights::scale(std::span<const double> outputFactors, std::span<const 
 
 void LayerWeights::addInputShiftToBias(std::span<const double> perInput) {
     std::vector<double> shift(static_cast<std::size_t>(outputChannels()), 0.0);
-    for (std::int64_t b = 0; b < blockCount(); ++b) {
+    forEachBlock([&](std::size_t index, std::size_t output, std::size_t input) {
         double sum = 0;
-        for (const float value : block(b)) sum += value;
-        shift[static_cast<std::size_t>(outputOf(b))] += sum * perInput[static_cast<std::size_t>(inputOf(b))];
-    }
+        for (const float value : block(index)) sum += value;
+        shift[output] += sum * perInput[input];
+    });
     if (!m_bias) m_bias.emplace(shift.size(), 0.F);
     for (std::size_t o = 0; o < shift.size(); ++o) (*m_bias)[o] = static_cast<float>((*m_bias)[o] + shift[o]);
 }
 
+template <typename Chosen>
+void LayerWeights::zeroBlocks(Chosen&& isChosen) {
+    float* values = m_weight.mutableData<float>().data();
+    forEachBlock([&](std::size_t index, std::size_t output, std::size_t input) {
+        if (isChosen(output, input)) std::fill_n(values + index * static_cast<std::size_t>(m_kernel), m_kernel, 0.F);
+    });
+}
+
 void LayerWeights::zeroInputChannel(std::int64_t channel) {
-    const auto values = m_weight.mutableData<float>();
-    for (std::int64_t b = 0; b < blockCount(); ++b)
-        if (inputOf(b) == channel)
-            std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(b * m_kernel), m_kernel, 0.F);
+    zeroBlocks([=](std::size_t, std::size_t input) { return input == static_cast<std::size_t>(channel); });
+}
+
+void LayerWeights::zeroOutputChannel(std::int64_t channel) {
+    zeroBlocks([=](std::size_t output, std::size_t) { return output == static_cast<std::size_t>(channel); });
 }
 
 void LayerWeights::writeTo(Graph& graph) const {

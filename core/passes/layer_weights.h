@@ -29,9 +29,23 @@ public:
     void setBias(std::vector<float> bias) { m_bias = std::move(bias); }
 
     [[nodiscard]] std::int64_t blockCount() const { return m_rows * m_columns; }
-    [[nodiscard]] std::int64_t outputOf(std::int64_t block) const;
-    [[nodiscard]] std::int64_t inputOf(std::int64_t block) const;
-    [[nodiscard]] std::span<const float> block(std::int64_t index) const;
+    /// Calls visit(block, output channel, input channel) for every block, in memory order.
+    template <typename Visit>
+    void forEachBlock(Visit&& visit) const {
+        for (std::int64_t row = 0; row < m_rows; ++row) {
+            const std::int64_t first = row / (m_rows / m_groups) * m_columns;  // of the row's group, on the other axis
+            for (std::int64_t column = 0; column < m_columns; ++column) {
+                const std::int64_t other = first + column;
+                visit(static_cast<std::size_t>(row * m_columns + column),
+                      static_cast<std::size_t>(m_isOutputFirst ? row : other),
+                      static_cast<std::size_t>(m_isOutputFirst ? other : row));
+            }
+        }
+    }
+    [[nodiscard]] std::span<const float> block(std::size_t index) const {
+        const auto kernel = static_cast<std::size_t>(m_kernel);
+        return m_weight.data<float>().subspan(index * kernel, kernel);
+    }
 
     /// Multiplies the block of output o and input i by outputFactors[o] * inputFactors[i] (computed in double,
     /// rounded once) and the bias by outputFactors. An empty span means 1.
@@ -40,11 +54,15 @@ public:
     /// constant added to every input element contributes.
     void addInputShiftToBias(std::span<const double> perInput);
     void zeroInputChannel(std::int64_t channel);
+    void zeroOutputChannel(std::int64_t channel);  ///< the weights; the bias stays
 
     /// Writes weight and bias into the graph (see setConstantInput). A MatMul that gained a bias becomes a Gemm.
     void writeTo(Graph& graph) const;
 
 private:
+    template <typename Chosen>
+    void zeroBlocks(Chosen&& isChosen);
+
     std::size_t m_node = 0;
     std::int64_t m_rows = 0;     // axis 0 of the weight
     std::int64_t m_columns = 0;  // axis 1

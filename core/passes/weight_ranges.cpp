@@ -19,16 +19,15 @@ ChannelRanges rangesOf(const LayerWeights& layer, const Node& node, int bits) {
     ranges.min.assign(channels, INFINITY);
     ranges.max.assign(channels, -INFINITY);
     std::vector<double> sum(channels, 0), squares(channels, 0), count(channels, 0);
-    for (std::int64_t b = 0; b < layer.blockCount(); ++b) {
-        const auto channel = static_cast<std::size_t>(layer.outputOf(b));
-        for (const float value : layer.block(b)) {
+    layer.forEachBlock([&](std::size_t index, std::size_t channel, std::size_t) {
+        for (const float value : layer.block(index)) {
             ranges.min[channel] = std::min(ranges.min[channel], value);
             ranges.max[channel] = std::max(ranges.max[channel], value);
             sum[channel] += value;
             squares[channel] += double(value) * value;
             count[channel] += 1;
         }
-    }
+    });
     float largest = 0;
     for (std::size_t c = 0; c < channels; ++c) {
         const double mean = sum[c] / count[c];

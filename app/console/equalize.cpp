@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/passes/equalize.h"
+
+#include <fmt/format.h>
+#include <map>
+#include <memory>
+
+#include "app/console/command.h"
+#include "app/console/format.h"
+#include "app/console/options.h"
+#include "core/graph/onnx_io.h"
+#include "core/metrics/evaluate.h"
+#include "core/runtime/plan.h"
+
+namespace equant::console {
+
+namespace {
+
+constexpr std::size_t kEquivalenceSamples = 8;
+
+struct EqualizeCommand {
+    std::string model;
+    std::string output;
+    DataOptions data;
+    EqualizeOptions options;
+    bool shouldNotAbsorb = false;
+};
+
+nlohmann::json reportJson(const EqualizeReport& report) {
+    auto pairs = nlohmann::json::array();
+    for (const auto& pair : report.pairs)
+        pairs.push_back({{"layers", pair.layers},
+                         {"channels", pair.channels},
+                         {"status", pair.isEqualized ? "equalized" : "skipped"},
+                         {"reason", pair.reason},
+                         {"reason_code", pair.reasonCode},
+                         {"constant_channels", pair.constantChannels.size()}});
+    auto absorbed = nlohmann::json::array();
+    for (const auto& item : report.absorbed) absorbed.push_back({{"layer", item.layer}, {"consumer", item.consumer}});
+    return {{"folded_batch_norms", report.fold.folded.size()},
+            {"pairs", pairs},
+            {"absorbed_biases", absorbed},
+            {"iterations", report.iterations}};
+}
+
+std::string reportText(const EqualizeReport& report) {
+    std::size_t equalized = 0;
+    for (const auto& pair : report.pairs) equalized += pair.isEqualized;
+    std::string text = fmt::format(
+        "Folded {} batch norms, equalized {} of {} layers' outputs in {} sweeps, absorbed {} biases.\n",
+        report.fold.folded.size(), equalized, report.pairs.size(), report.iterations, report.absorbed.size());
+    for (const auto& kept : report.fold.kept) text += fmt::format("  kept {}: {}\n", kept.batchNorm, kept.reason);
+    for (const auto& pair : report.pairs)
+        text += fmt::format("  {} {}: {}\n", pair.isEqualized ? "equalized" : "skipped  ",
+                            fmt::join(pair.layers, " -> "), pair.reason);
+    return text;
+}
+
+Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandContext& context) {
+    const auto model = readOnnx(command.model);
+    if (!model) return fail(model.error());
+    EqualizeOptions options = command.options;
+    options.shouldAbsorbBias = !command.shouldNotAbsorb;
+    auto outcome = equalize(*model, options, context.job);
+    if (!outcome) return fail(outcome.error());
+    CommandResult result{reportJson(outcome->report), reportText(outcome->report)};
+
+    result.json["equivalence"] = nullptr;
+    if (const auto unsupported = unsupportedNodes(*model); !unsupported.empty()) {
+        result.text += fmt::format("The outputs were not compared: {} cannot run here.\n", unsupported.front().opType);
+    } else {
+        std::shared_ptr<const Dataset> dataset;
+        if (!command.data.path.empty()) {
+            const auto data = openDataset(command.data.path, *model, command.data.dataset);
+            if (!data) return fail(data.error());
+            dataset = data->dataset;
+            result.text += describeData(*data);
+        }
+        const std::size_t samples = dataset ? std::min(dataset->size(), std::size_t{100}) : kEquivalenceSamples;
+        const auto equivalence =
+            compareOutputs(*model, outcome->model, dataset.get(), samples, context.options.seed, context.job);
+        if (!equivalence) return fail(equivalence.error());
+        result.json["equivalence"] = asJson(*equivalence);
+        result.text += "Float outputs: " + asText(*equivalence) + "\n";
+    }
+    if (const auto written = writeOnnx(outcome->model, command.output); !written) return fail(written.error());
+    result.text += fmt::format("Wrote {}\n", command.output);
+    return result;
+}
+
+}  // namespace
+
+void addEqualize(CommandRegistry& registry) {
+    auto options = std::make_shared<EqualizeCommand>();
+    auto* command = registry.add("equalize", "Fold batch norms, equalize ranges across layers, absorb high biases",
+                                 [options](const CommandContext& context) { return runEqualize(*options, context); });
+    addModelOption(*command, options->model);
+    command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
+    const std::map<std::string, CapMode> modes{
+        {"exact", CapMode::Exact}, {"replace", CapMode::Replace}, {"skip", CapMode::Skip}};
+    command
+        ->add_option("--relu6", options->options.relu6,
+                     "exact: a cap per channel, the function is kept (default); replace: by ReLU; skip")
+        ->transform(CLI::CheckedTransformer(modes))
+        ->type_name("MODE");
+    command->add_flag("--no-bias-absorption", options->shouldNotAbsorb, "Leave high biases where they are");
+    command->add_option("--iterations", options->options.iterations, "Most sweeps over all pairs (default 20)")
+        ->check(CLI::Range(1, 1000));
+    command->add_flag("--aimet-compatible", options->options.isAimetCompatible,
+                      "One sweep with AIMET's own rules, ReLU6 replaced");
+    options->data.addTo(*command, "--data", "Samples to compare the outputs on (default: random inputs)", false);
+}
+
+}  // namespace equant::console

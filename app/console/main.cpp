@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// equant-cli: parses the command line, runs one command, prints its result. Exit codes: 0 done, 1 failed, 2 usage,
+// 3 a quality gate was not met, 130 interrupted.
+#include <csignal>
+#include <filesystem>
+#include <fmt/format.h>
+#include <thread>
+
+#include "app/console/command.h"
+#include "app/console/progress_printer.h"
+#include "core/base/file.h"
+
+namespace equant::console {
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kInterrupted = 130;
+
+volatile std::sig_atomic_t g_isInterrupted = 0;  // a signal handler may touch nothing else
+extern "C" void onInterrupt(int) {
+    g_isInterrupted = 1;
+}
+
+/// Turns the signal into a stop request, from an ordinary thread.
+class InterruptWatcher {
+public:
+    explicit InterruptWatcher(std::stop_source& source)
+        : m_thread([&source](const std::stop_token& stop) {
+              while (!stop.stop_requested()) {
+                  if (g_isInterrupted) source.request_stop();
+                  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+              }
+          }) {}
+
+private:
+    std::jthread m_thread;
+};
+
+int report(const Result<CommandResult>& result, const GlobalOptions& options) {
+    if (!result) {
+        const bool isCancelled = result.error().code == ErrorCode::Cancelled;
+        fmt::print(stderr, "equant-cli: {}\n", isCancelled ? std::string("interrupted.") : describe(result.error()));
+        return isCancelled ? kInterrupted : kFailed;
+    }
+    if (options.json == "-") {
+        fmt::print("{}\n", result->json.dump(1));
+        return 0;
+    }
+    if (!options.json.empty())
+        if (const auto written = writeFileAtomic(options.json, result->json.dump(1) + "\n"); !written) {
+            fmt::print(stderr, "equant-cli: {}\n", describe(written.error()));
+            return kFailed;
+        }
+    if (!options.isQuiet) fmt::print("{}", result->text);
+    return 0;
+}
+
+int runCommand(const CommandFunction& command, const GlobalOptions& options) {
+    std::signal(SIGINT, onInterrupt);
+    std::signal(SIGTERM, onInterrupt);
+    Progress progress;
+    std::stop_source stop;
+    const auto result = [&] {
+        const InterruptWatcher watcher(stop);
+        const ProgressPrinter printer(progress, options.isQuiet);
+        return command({options, {stop.get_token(), &progress}});
+    }();
+    return report(result, options);
+}
+
+int runMain(int argc, char** argv) {
+    GlobalOptions options;
+    CLI::App app("Makes trained neural networks ready for fixed-point hardware.", "equant-cli");
+    app.set_version_flag("--version", "equant-cli " EQUANT_VERSION);
+    app.add_option("--threads", options.threads, "Threads to use (default: all cores)");
+    app.add_option("--seed", options.seed, "Seed of everything random (default: 0)");
+    app.add_option("--json", options.json, "Write the result as JSON to FILE, or to stdout with -")->type_name("FILE");
+    app.add_flag("--quiet", options.isQuiet, "Print neither text nor progress");
+    app.require_subcommand(1);
+    app.footer("Each command has its own --help. Documentation: docs/console.md");
+
+    CommandRegistry registry{app, {}};
+    addInspect(registry);
+    addRanges(registry);
+    addEqualize(registry);
+    addEvaluate(registry);
+    addRun(registry);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : kUsage;
+    }
+    return runCommand(registry.chosen, options);
+}
+
+}  // namespace
+
+}  // namespace equant::console
+
+int main(int argc, char** argv) {
+    try {
+        return equant::console::runMain(argc, argv);
+    } catch (const std::bad_alloc&) {
+        fmt::print(stderr, "equant-cli: Not enough memory. Use --limit or fewer --threads.\n");
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "equant-cli: Something unexpected happened: {}\n", error.what());
+    }
+    return 1;
+}

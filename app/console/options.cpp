@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/console/options.h"
+
+#include <fmt/format.h>
+
+#include "core/base/file.h"
+#include "core/interop/encodings_json.h"
+
+namespace equant::console {
+
+void DataOptions::addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired) {
+    auto* option = command.add_option(flag, path, help)->type_name("PATH");
+    if (isRequired) option->required();
+    command.add_option("--limit", dataset.limit, "Use at most N samples, spread over the set");
+    command.add_option("--offset", dataset.offset, "Skip the first N samples");
+    command.add_option("--preprocess", dataset.preprocess, "imagenet, unit, signed, none, or a JSON file");
+}
+
+void addModelOption(CLI::App& command, std::string& path) {
+    command.add_option("MODEL", path, "ONNX file")->required()->type_name("");
+}
+
+Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
+    const auto text = readFile(path);
+    if (!text) return fail(text.error());
+    const auto encodings = parseEncodings(*text, model);
+    if (encodings) return encodings->all();
+    Error error = encodings.error();
+    error.subject = error.subject.empty() ? path : fmt::format("{} ({})", path, error.subject);
+    return fail(std::move(error));
+}
+
+std::string describeData(const OpenedDataset& data) {
+    return fmt::format("Data: {}\nPreprocessing: {} ({})\n", data.dataset->describe(),
+                       describe(data.preprocessing.preprocessing), data.preprocessing.reason);
+}
+
+}  // namespace equant::console

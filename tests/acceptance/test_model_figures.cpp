@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// The figures that real networks must reach, on reference data kept outside the project: outputs equal ONNX Runtime's,
+// published accuracies, and what equalization is worth.
+#include <QElapsedTimer>
+#include <QtTest>
+#include <cmath>
+
+#include "core/data/npy.h"
+#include "core/graph/constants.h"
+#include "core/graph/onnx_io.h"
+#include "core/metrics/evaluate.h"
+#include "core/passes/equalize.h"
+#include "core/passes/layer_weights.h"
+#include "tests/acceptance/shared_folder.h"
+
+using namespace equant;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path modelFile(const QString& name) {
+    return sharedFolder() / "data/models" / (name.toStdString() + ".onnx");
+}
+
+Score scoreOf(const Model& model, const QString& name, const QString& data, std::size_t limit = 0) {
+    DatasetOptions options;
+    options.preprocess = (sharedFolder() / "data/models" / (name.toStdString() + ".preprocess.json")).string();
+    options.limit = limit;
+    const auto dataset = openDataset(sharedFolder() / "data" / data.toStdString(), model, options);
+    if (!dataset) qFatal("%s", describe(dataset.error()).c_str());
+    const auto executor = Executor::create(model);
+    if (!executor) qFatal("%s", describe(executor.error()).c_str());
+    const auto score = evaluate(*executor, nullptr, *dataset->dataset, {});
+    if (!score) qFatal("%s", describe(score.error()).c_str());
+    return *score;
+}
+
+/// Weights rounded to 8 bits with one symmetric scale per tensor, everything else float.
+Model roundedWeights(const Model& model) {
+    Model rounded = model;
+    for (std::size_t i = 0; i < rounded.graph.nodes.size(); ++i) {
+        auto layer = LayerWeights::of(rounded.graph, i);
+        if (!layer) continue;
+        Tensor weight = layer->weight();
+        float largest = 0;
+        for (const float v : weight.data<float>()) largest = std::max(largest, std::abs(v));
+        const float step = largest / 127;
+        for (float& v : weight.mutableData<float>()) v = step > 0 ? std::nearbyint(v / step) * step : 0;
+        setConstantInput(rounded.graph, i, 1, weight, "weight");
+    }
+    return rounded;
+}
+
+}  // namespace
+
+class TestModelFigures : public QObject {
+    Q_OBJECT
+
+private slots:
+    void initTestCase() {
+        if (!fs::exists(sharedFolder() / "data/models")) QSKIP("The reference models are not at hand.");
+    }
+
+    void outputsEqualOnnxRuntime_data() {
+        QTest::addColumn<QString>("name");
+        for (const char* name : {"mobilenetv2-tf", "squeezenet1.1-7", "cifar10_resnet20", "cifar10_resnet20_jpeg",
+                                 "cifar10_mobilenetv2_bn_jpeg", "cifar10_mlperf_resnet8", "cifar10_vit_pgd_2_3_16",
+                                 "mnist-8", "yolox_nano", "ultraface_rfb320"})
+            QTest::newRow(name) << QString(name);
+    }
+    void outputsEqualOnnxRuntime() {
+        QFETCH(QString, name);
+        const auto model = readOnnx(modelFile(name));
+        QVERIFY2(model.has_value(), model ? "" : describe(model.error()).c_str());
+        const auto executor = Executor::create(*model);
+        QVERIFY2(executor.has_value(), executor ? "" : describe(executor.error()).c_str());
+        const fs::path folder = sharedFolder() / "data/reference" / name.toStdString();
+        std::vector<Tensor> inputs;
+        for (const auto& info : (*executor)->inputs())
+            inputs.push_back(*readNpy(folder / ("input_" + info.name + ".npy")));
+        const auto outputs = (*executor)->run(inputs);
+        QVERIFY2(outputs.has_value(), outputs ? "" : describe(outputs.error()).c_str());
+        for (std::size_t o = 0; o < outputs->size(); ++o) {
+            const auto expected = readNpy(folder / ("output_" + (*executor)->outputs()[o] + ".npy"));
+            QVERIFY2(expected.has_value(), expected ? "" : describe(expected.error()).c_str());
+            double largest = 0, worst = 0;
+            for (std::size_t i = 0; i < expected->data<float>().size(); ++i) {
+                largest = std::max(largest, std::abs(double(expected->data<float>()[i])));
+                worst = std::max(worst, std::abs(double(expected->data<float>()[i]) - (*outputs)[o].data<float>()[i]));
+            }
+            qInfo("%s: %.2g of the largest magnitude", qPrintable(name), worst / largest);
+            QVERIFY2(worst <= 1e-4 * largest, qPrintable(QString::number(worst / largest)));
+        }
+    }
+
+    void publishedAccuracies_data() {
+        QTest::addColumn<QString>("data");
+        QTest::addColumn<double>("top1");
+        QTest::newRow("mobilenetv2-tf") << "imagenet-sample-500" << 86.6;
+        QTest::newRow("squeezenet1.1-7") << "imagenet-sample-500" << 59.4;
+        QTest::newRow("cifar10_resnet20_jpeg") << "cifar10/test_2000" << 87.95;
+        QTest::newRow("cifar10_mobilenetv2_bn_jpeg") << "cifar10/test_2000" << 71.15;
+        QTest::newRow("cifar10_mlperf_resnet8") << "cifar10/test_2000" << 76.4;
+        QTest::newRow("mnist-8") << "mnist/test_2000" << 98.9;
+    }
+    void publishedAccuracies() {
+        QFETCH(QString, data);
+        QFETCH(double, top1);
+        const QString name = QTest::currentDataTag();
+        const Score score = scoreOf(*readOnnx(modelFile(name)), name, data);
+        qInfo("%s: top-1 %.2f (published %.2f)", qPrintable(name), *score.top1, top1);
+        QVERIFY(std::abs(*score.top1 - top1) <= 0.6);
+    }
+
+    void exactEqualizationSavesMobileNet() {
+        const QString name = "mobilenetv2-tf", data = "imagenet-sample-500";
+        const Model model = *readOnnx(modelFile(name));
+        QElapsedTimer timer;
+        timer.start();
+        const auto equalized = equalize(model, {});
+        QVERIFY(equalized.has_value());
+        const auto milliseconds = timer.elapsed();
+        const auto same = compareOutputs(model, equalized->model, nullptr, 8, 0);
+        QVERIFY2(same.has_value(), same ? "" : describe(same.error()).c_str());
+        const double before = *scoreOf(roundedWeights(model), name, data).top1;
+        const double after = *scoreOf(roundedWeights(equalized->model), name, data).top1;
+        const double floating = *scoreOf(equalized->model, name, data).top1;
+        qInfo(
+            "equalized in %lld ms; float top-1 %.2f; max |difference| %.2g of the outputs' deviation; W8 per tensor "
+            "%.2f -> %.2f",
+            milliseconds, floating, same->maxAbsDiff / same->outputStd, before, after);
+        QVERIFY(std::abs(floating - 86.6) <= 0.3);
+        QVERIFY(same->maxAbsDiff < 1e-3 * same->outputStd);
+        QVERIFY(before < 20);
+        QVERIFY(after >= 82);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestModelFigures)
+#include "test_model_figures.moc"
