@@ -15,9 +15,9 @@ namespace equant {
 
 namespace {
 
-constexpr std::array kNeverQuantized = {"Flatten", "Gather",    "Reshape",  "Shape",          "Unsqueeze",
-                                        "Squeeze", "Split",     "Compress", "QuantizeLinear", "DequantizeLinear",
-                                        "Tile",    "Transpose", "Identity"};
+constexpr std::array kNeverQuantized = {"Flatten",         "Gather", "Reshape",  "Shape",          "Unsqueeze",
+                                        "Squeeze",         "Split",  "Compress", "QuantizeLinear", "DequantizeLinear",
+                                        "ConstantOfShape", "Range",  "Tile",     "Transpose",      "Identity"};
 constexpr std::array kGivesBool = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or",
                                    "Not",   "Xor",     "IsNaN",          "IsInf"};
 constexpr std::array kGivesIndices = {"Shape", "Size", "ArgMax", "ArgMin", "NonZero", "NonMaxSuppression"};
