@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recipes: JSON there and back, refusals that name the field, and console commands a shell understands.
+#include <QTest>
+
+#include "core/recipe/recipe.h"
+
+using namespace equant;
+
+class TestRecipe : public QObject {
+    Q_OBJECT
+
+private slots:
+    void roundTrip() {
+        EqualizeStep equalizing;
+        equalizing.options.relu6 = CapMode::Skip;
+        equalizing.options.iterations = 3;
+        equalizing.options.excluded = {"layer \"one\"", "två"};
+        QuantizeStep quantizing;
+        quantizing.settings.weightBits = 4;
+        quantizing.settings.isPerChannel = true;
+        quantizing.settings.scheme = RangeScheme::Percentile;
+        quantizing.settings.percentile = 99.5;
+        const Recipe recipe{{equalizing, quantizing}};
+        const auto again = parseRecipe(toJson(recipe));
+        QVERIFY(again);
+        QVERIFY(*again == recipe);
+        QVERIFY(again->equalizeStep() && again->quantizeStep());
+        QVERIFY(!Recipe{}.equalizeStep());
+    }
+
+    void missingFieldsKeepDefaults() {
+        const auto recipe = parseRecipe(R"({"steps":[{"step":"equalize"},{"step":"quantize"}]})");
+        QVERIFY(recipe);
+        QVERIFY((*recipe == Recipe{{EqualizeStep{}, QuantizeStep{}}}));
+    }
+
+    void refusals_data() {
+        QTest::addColumn<QByteArray>("json");
+        QTest::addColumn<QByteArray>("named");
+        QTest::newRow("no json") << QByteArray("{") << QByteArray("recipe");
+        QTest::newRow("no steps") << QByteArray("{}") << QByteArray("steps");
+        QTest::newRow("unknown step") << QByteArray(R"({"steps":[{"step":"prune"}]})") << QByteArray("prune");
+        QTest::newRow("no object") << QByteArray(R"({"steps":[1]})") << QByteArray("step");
+        QTest::newRow("wrong type") << QByteArray(R"({"steps":[{"step":"equalize","iterations":"x"}]})")
+                                    << QByteArray("iterations");
+        QTest::newRow("out of range") << QByteArray(R"({"steps":[{"step":"quantize","weight_bits":99}]})")
+                                      << QByteArray("weight_bits");
+        QTest::newRow("unknown field") << QByteArray(R"({"steps":[{"step":"quantize","colour":1}]})")
+                                       << QByteArray("colour");
+        QTest::newRow("unknown choice") << QByteArray(R"({"steps":[{"step":"equalize","relu6":"maybe"}]})")
+                                        << QByteArray("relu6");
+        QTest::newRow("newer") << QByteArray(R"({"equant_recipe":99,"steps":[]})") << QByteArray("newer");
+    }
+
+    void refusals() {
+        QFETCH(QByteArray, json);
+        QFETCH(QByteArray, named);
+        const auto recipe = parseRecipe(std::string_view(json.constData(), static_cast<std::size_t>(json.size())));
+        QVERIFY(!recipe);
+        QVERIFY2(recipe.error().message.find(named.toStdString()) != std::string::npos, recipe.error().message.c_str());
+        QVERIFY(!recipe.error().hint.empty());
+    }
+
+    void commandsAreQuoted() {
+        EqualizeStep step;
+        step.options.relu6 = CapMode::Replace;
+        QCOMPARE(asCommand(step, "my model's.onnx", "data"),
+                 std::string("equant-cli equalize 'my model'\\''s.onnx' -o equalized.onnx --relu6 replace"));
+        QuantizeStep quantizing;
+        quantizing.settings.isPerChannel = true;
+        const std::string text = asCommand(quantizing, "m.onnx", "a b");
+        QVERIFY(text.starts_with("equant-cli quantize m.onnx --data 'a b' --weight-bits 8"));
+        QVERIFY(text.find("--granularity per-channel --scheme minmax") != std::string::npos);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestRecipe)
+#include "test_recipe.moc"
