@@ -38,10 +38,9 @@ QString spanText(const ChannelRanges& ranges) {
     return InspectorPanel::tr("%1 to %2").arg(plots::numberText(double(*low)), plots::numberText(double(*high)));
 }
 
-QString fewestText(const ChannelRanges& ranges) {
-    if (ranges.effectiveBits.empty()) return u"–"_s;
-    const float fewest = *std::ranges::min_element(ranges.effectiveBits);
-    return QLocale().toString(double(fewest), 'f', 1);
+QString bitsText(const ChannelRanges& ranges) {
+    const auto bits = typicalBits(&ranges);
+    return bits ? QLocale().toString(*bits, 'f', 1) : u"–"_s;
 }
 
 QString decibels(std::optional<double> value) {
@@ -152,7 +151,7 @@ QString InspectorPanel::rangesHtml(const QString& name) const {
     QString html = heading(after ? tr("Weights, before → after equalization") : tr("Weights"));
     html += table(row(tr("Channels"), QLocale().toString(static_cast<qlonglong>(before->min.size()))) +
                   line(tr("Range"), spanText) + line(tr("Widest / median"), imbalance) +
-                  line(tr("Fewest bits used"), fewestText));
+                  line(tr("Bits used (median)"), bitsText));
     if (!after && before->imbalance() > 8)
         html +=
             paragraph(tr("One channel is much wider than the others, so a grid shared by the tensor gives them few "

@@ -40,15 +40,6 @@ bool hasSameChannels(const ChannelRanges& before, const ChannelRanges* after) {
     return after && after->min.size() == before.min.size();
 }
 
-std::optional<double> fewestBits(const ChannelRanges* ranges) {
-    if (!ranges || ranges->effectiveBits.empty()) return std::nullopt;
-    // All-zero channels waste nothing.
-    std::optional<double> fewest;
-    for (const float bits : ranges->effectiveBits)
-        if (bits > 0 && (!fewest || double(bits) < *fewest)) fewest = double(bits);
-    return fewest;
-}
-
 std::optional<double> imbalanceOf(const ChannelRanges* ranges) {
     if (!ranges) return std::nullopt;
     const double imbalance = ranges->imbalance();
@@ -56,6 +47,16 @@ std::optional<double> imbalanceOf(const ChannelRanges* ranges) {
 }
 
 }  // namespace
+
+std::optional<double> typicalBits(const ChannelRanges* ranges) {
+    if (!ranges) return std::nullopt;
+    std::vector<float> bits = ranges->effectiveBits;
+    std::erase(bits, 0.0F);
+    if (bits.empty()) return std::nullopt;
+    const auto middle = bits.begin() + static_cast<std::ptrdiff_t>(bits.size() / 2);
+    std::ranges::nth_element(bits, middle);
+    return double(*middle);
+}
 
 std::vector<LayerRow> layerRows(const Document& document) {
     std::vector<LayerRow> rows;
@@ -77,9 +78,9 @@ std::vector<LayerRow> layerRows(const Document& document) {
         row.parameterShare = static_cast<double>(layer.parameters) / parameters;
         row.macShare = static_cast<double>(layer.macs) / macs;
         row.imbalanceBefore = imbalanceOf(document.rangesBefore(row.name));
-        row.minBitsBefore = fewestBits(document.rangesBefore(row.name));
+        row.typicalBitsBefore = typicalBits(document.rangesBefore(row.name));
         row.imbalanceAfter = imbalanceOf(document.rangesAfter(row.name));
-        row.minBitsAfter = fewestBits(document.rangesAfter(row.name));
+        row.typicalBitsAfter = typicalBits(document.rangesAfter(row.name));
         if (quantization) {
             const auto noise = std::ranges::find(quantization->layers, row.name, &LayerNoise::layer);
             if (noise != quantization->layers.end()) {

@@ -30,6 +30,9 @@ plots::ScaleFactorsData factorData(const EqualizedPair& pair, std::size_t link);
 plots::DiagnosisData diagnosisData(const QuantizationResult& result);
 plots::SqnrProfileData profileData(const QuantizationResult& result);
 
+/// Effective bits of the median channel among those that are not all zero.
+std::optional<double> typicalBits(const ChannelRanges* ranges);
+
 /// "52 layers with weights; 5 hold 71 % of the parameters."
 QString costSentence(const LoadedModel& loaded);
 /// What the four scores mean, in plain words, and what to do next.

@@ -58,8 +58,8 @@ RangesPage::RangesPage(Session& session, QWidget* parent)
     auto* badgeRow = new QHBoxLayout;
     badgeRow->setSpacing(8);
     badgeRow->addWidget(m_badge);
-    badgeRow->addStretch(1);
     badgeRow->addWidget(m_order);
+    badgeRow->addStretch(1);
     topLayout->addWidget(m_dumbbell, 1);
     auto* plotSplit = new QSplitter(Qt::Vertical, this);
     plotSplit->addWidget(top);

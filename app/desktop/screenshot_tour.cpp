@@ -5,6 +5,7 @@
 #include <QPixmap>
 #include <QTabWidget>
 #include <QTimer>
+#include <algorithm>
 
 #include "app/desktop/main_window.h"
 #include "app/desktop/plot_data.h"
@@ -52,8 +53,12 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
         m_window.showStage(1);
         session.applyEqualization();
     });
-    step([this, showPlots] {
+    step([this, &session, showPlots] {
         shoot(u"ranges"_s);
+        // The layer with the most uneven channels, to show what the inspector says.
+        const auto& ranges = session.document().loaded()->ranges;
+        const auto worst = std::ranges::max_element(ranges, {}, [](const ChannelRanges& r) { return r.imbalance(); });
+        if (worst != ranges.end()) session.selection().setOne(toQString(worst->layer));
         showPlots(1);
     });
     step([this, showPlots] {
@@ -63,6 +68,7 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
     step([this, showPlots] {
         shoot(u"ranges-factors"_s);
         showPlots(0);
+        m_window.session().selection().clear();
     });
     step([this, &session] {
         m_window.showStage(2);

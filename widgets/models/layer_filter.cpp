@@ -19,7 +19,7 @@ const std::map<QString, int>& columnsByWord() {
                                                 {u"macs"_s, LayerModel::Macs},
                                                 {u"bytes"_s, LayerModel::Activations},
                                                 {u"imbalance"_s, LayerModel::ImbalanceBefore},
-                                                {u"bits"_s, LayerModel::MinBitsBefore},
+                                                {u"bits"_s, LayerModel::TypicalBitsBefore},
                                                 {u"sqnr"_s, LayerModel::LocalSqnr}};
     return columns;
 }

@@ -88,10 +88,10 @@ QString LayerModel::text(const LayerRow& row, int column) const {
             return fixed(row.imbalanceBefore, 1);
         case ImbalanceAfter:
             return fixed(row.imbalanceAfter, 1);
-        case MinBitsBefore:
-            return fixed(row.minBitsBefore, 1);
-        case MinBitsAfter:
-            return fixed(row.minBitsAfter, 1);
+        case TypicalBitsBefore:
+            return fixed(row.typicalBitsBefore, 1);
+        case TypicalBitsAfter:
+            return fixed(row.typicalBitsAfter, 1);
         case LocalSqnr:
             return fixed(row.localSqnrDb, 1);
         case AccumulatedSqnr:
@@ -117,10 +117,10 @@ QVariant LayerModel::number(const LayerRow& row, int column) const {
             return asVariant(row.imbalanceBefore);
         case ImbalanceAfter:
             return asVariant(row.imbalanceAfter);
-        case MinBitsBefore:
-            return asVariant(row.minBitsBefore);
-        case MinBitsAfter:
-            return asVariant(row.minBitsAfter);
+        case TypicalBitsBefore:
+            return asVariant(row.typicalBitsBefore);
+        case TypicalBitsAfter:
+            return asVariant(row.typicalBitsAfter);
         case LocalSqnr:
             return asVariant(row.localSqnrDb);
         case AccumulatedSqnr:
@@ -155,8 +155,8 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
         case FlagRole:
             if (column == ImbalanceBefore) return row.imbalanceBefore.value_or(0) > kHighImbalance;
             if (column == ImbalanceAfter) return row.imbalanceAfter.value_or(0) > kHighImbalance;
-            if (column == MinBitsBefore) return row.minBitsBefore.value_or(8) < kFewBits;
-            if (column == MinBitsAfter) return row.minBitsAfter.value_or(8) < kFewBits;
+            if (column == TypicalBitsBefore) return row.typicalBitsBefore.value_or(8) < kFewBits;
+            if (column == TypicalBitsAfter) return row.typicalBitsAfter.value_or(8) < kFewBits;
             if (column == LocalSqnr) return row.localSqnrDb.value_or(99) < kLowSqnrDb;
             return false;
         default:
@@ -190,9 +190,9 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
                 return tr("Imbalance");
             case ImbalanceAfter:
                 return tr("equalized");
-            case MinBitsBefore:
-                return tr("Fewest bits");
-            case MinBitsAfter:
+            case TypicalBitsBefore:
+                return tr("Bits used");
+            case TypicalBitsAfter:
                 return tr("equalized");
             case LocalSqnr:
                 return tr("Own SQNR (dB)");
@@ -213,9 +213,9 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
             case ImbalanceBefore:
             case ImbalanceAfter:
                 return tr("Largest channel range over the median one; 1 is perfectly even");
-            case MinBitsBefore:
-            case MinBitsAfter:
-                return tr("Bits that the worst channel really uses when all share one 8-bit grid");
+            case TypicalBitsBefore:
+            case TypicalBitsAfter:
+                return tr("Bits that the middle channel really uses when all share one 8-bit grid");
             case LocalSqnr:
                 return tr("Signal to quantization noise with only this layer quantized");
             case AccumulatedSqnr:

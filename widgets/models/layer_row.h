@@ -21,8 +21,8 @@ struct LayerRow {
     double macShare = 0;
     std::optional<double> imbalanceBefore;  ///< largest over median channel range
     std::optional<double> imbalanceAfter;
-    std::optional<double> minBitsBefore;  ///< effective bits of the worst channel
-    std::optional<double> minBitsAfter;
+    std::optional<double> typicalBitsBefore;  ///< effective bits of the median channel
+    std::optional<double> typicalBitsAfter;
     std::optional<double> localSqnrDb;
     std::optional<double> accumulatedSqnrDb;
     QString bits;  ///< "W8 A8", "float"

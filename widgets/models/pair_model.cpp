@@ -64,8 +64,11 @@ QVariant PairModel::data(const QModelIndex& index, int role) const {
             return layers + u'\n' + toQString(pair.reason);
         case Qt::DisplayRole:
             switch (index.column()) {
-                case Layers:
-                    return layers;
+                case Layers: {
+                    QStringList names;
+                    for (const std::string& layer : pair.layers) names << shortName(toQString(layer));
+                    return names.join(u" → "_s);
+                }
                 case State:
                     if (isExcluded(pair)) return tr("Excluded");
                     if (pair.isEqualized) return tr("Equalized");

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The window from the outside: opens models, presses buttons, drops files, undoes, switches themes.
+#include <QAction>
+#include <QApplication>
+#include <QComboBox>
+#include <QDockWidget>
+#include <QDropEvent>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMimeData>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTest>
+
+#include "app/desktop/main_window.h"
+#include "core/graph/onnx_io.h"
+#include "tests/gui/support/window_fixture.h"
+#include "widgets/models/pair_model.h"
+#include "widgets/panels/command_palette.h"
+#include "widgets/panels/drop_overlay.h"
+#include "widgets/panels/layer_panel.h"
+#include "widgets/panels/message_bar.h"
+#include "widgets/panels/stage_rail.h"
+#include "widgets/panels/status_badge.h"
+#include "widgets/plots/plot_view.h"
+
+using namespace equant;
+using namespace equant::ui;
+using equant::plots::PlotView;
+
+class TestWindow : public QObject {
+    Q_OBJECT
+
+private:
+    test::IsolatedSettings m_settings;
+    QTemporaryDir m_folder;
+    QString m_modelPath;
+    QString m_dataPath;
+
+    static bool waitIdle(MainWindow& window) {
+        return QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 30000);
+    }
+    /// A shown window with the model open.
+    std::unique_ptr<MainWindow> openWindow(const QString& data = {}) {
+        auto window = std::make_unique<MainWindow>();
+        window->resize(1280, 800);
+        window->show();
+        window->session().openModel(m_modelPath, data);
+        if (!waitIdle(*window) || !window->session().document().hasModel()) return nullptr;
+        return window;
+    }
+    template <typename T>
+    static T* find(MainWindow& window, const char* name) {
+        return window.findChild<T*>(QLatin1String(name));
+    }
+    static void click(QWidget* button) { QTest::mouseClick(button, Qt::LeftButton); }
+
+private slots:
+    void initTestCase() {
+        QCoreApplication::setOrganizationName(QStringLiteral("EquantTest"));
+        QCoreApplication::setApplicationName(QStringLiteral("TestWindow"));
+        applyTheme(Theme::Light);
+        m_modelPath = test::writeModel(m_folder);
+        QVERIFY(!m_modelPath.isEmpty());
+        m_dataPath = test::writePictures(m_folder, 4);
+    }
+
+    void opensOnTheOverview() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        QCOMPARE(window->currentStage(), 0);
+        QVERIFY(find<QLabel>(*window, "overviewHeadline")->text().startsWith(QStringLiteral("3 layer")));
+        QCOMPARE(window->layerPanel()->view()->model()->rowCount(), 7);
+        QVERIFY(!find<PlotView>(*window, "costBars")->scene().isEmpty());
+        QVERIFY(window->windowTitle().contains(QStringLiteral("uneven.onnx")));
+        // The next step is offered and leads on.
+        click(find<QPushButton>(*window, "overviewNext"));
+        QCOMPARE(window->currentStage(), 1);
+    }
+
+    void appliesUndoesAndRedoesEqualization() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        Document& document = window->session().document();
+        window->showStage(1);
+        auto* apply = find<QPushButton>(*window, "applyEqualization");
+        click(apply);
+        QVERIFY(document.isEqualizeApplied());
+        QVERIFY(waitIdle(*window));
+        const auto result = document.shownEqualized();
+        QVERIFY(result);
+        QVERIFY(std::ranges::any_of(result->report.pairs, &EqualizedPair::isEqualized));
+        QVERIFY(result->equivalence);
+        QVERIFY(result->equivalence->maxAbsDiff < 1e-3 * result->equivalence->outputStd);
+        auto* badge = find<StatusBadge>(*window, "equivalenceBadge");
+        QCOMPARE(badge->verdict(), StatusBadge::Verdict::Good);
+        QVERIFY(badge->text().contains(QStringLiteral("same network")));
+        const QString first = QString::fromStdString(document.loaded()->ranges.front().layer);
+        QVERIFY(document.rangesAfter(first)->imbalance() < document.rangesBefore(first)->imbalance());
+        QVERIFY(document.currentModel() == result->model);
+
+        find<QAction>(*window, "undoAction")->trigger();
+        QVERIFY(!document.isEqualizeApplied());
+        QVERIFY(document.currentModel() == document.loaded()->folded);
+        find<QAction>(*window, "redoAction")->trigger();
+        QVERIFY(document.isEqualizeApplied());
+        // The result was kept: nothing had to be computed again.
+        QVERIFY(!window->session().isEqualizing());
+        QVERIFY(document.currentModel() == result->model);
+    }
+
+    void previewAppliesNothing() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->showStage(1);
+        click(find<QPushButton>(*window, "previewEqualization"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(window->session().document().shownEqualized());
+        QVERIFY(!window->session().document().isEqualizeApplied());
+        QCOMPARE(window->session().document().undoStack()->count(), 0);
+    }
+
+    void excludingAPairIsUndoable() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->showStage(1);
+        window->session().previewEqualization();
+        QVERIFY(waitIdle(*window));
+        auto* table = find<QTableView>(*window, "pairTable");
+        QVERIFY(table->model()->rowCount() > 0);
+        int row = 0;
+        while (!(table->model()->flags(table->model()->index(row, 0)) & Qt::ItemIsUserCheckable)) ++row;
+        const QModelIndex index = table->model()->index(row, 0);
+        const QString layer = index.data(PairModel::FirstLayerRole).toString();
+        QVERIFY(table->model()->setData(index, Qt::Unchecked, Qt::CheckStateRole));
+        const auto& options = window->session().document().state().equalize;
+        QCOMPARE(options.excluded, std::vector<std::string>{layer.toStdString()});
+        window->session().document().undoStack()->undo();
+        QVERIFY(window->session().document().state().equalize.excluded.empty());
+    }
+
+    void spinBoxEditsMerge() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        auto* sweeps = window->findChild<QSpinBox*>(QStringLiteral("iterations"));
+        sweeps->setValue(5);
+        sweeps->setValue(6);
+        sweeps->setValue(7);
+        QUndoStack* stack = window->session().document().undoStack();
+        QCOMPARE(stack->count(), 1);
+        stack->undo();
+        QCOMPARE(sweeps->value(), EqualizeOptions{}.iterations);
+    }
+
+    void quantizesOnData() {
+        const auto window = openWindow(m_dataPath);
+        QVERIFY(window);
+        QVERIFY(waitIdle(*window));
+        window->showStage(2);
+        QVERIFY(window->session().document().data());
+        QCOMPARE(window->session().document().data()->pictures.size(), std::size_t{6});
+        click(find<QPushButton>(*window, "runQuantization"));
+        QVERIFY(waitIdle(*window));
+        const auto result = window->session().document().quantization();
+        QVERIFY(result);
+        QCOMPARE(result->both.samples, std::size_t{16});
+        QVERIFY(result->both.sqnrDb && result->weightsOnly.sqnrDb);
+        QVERIFY(!result->layers.empty());
+        QVERIFY(!find<PlotView>(*window, "diagnosisBars")->scene().isEmpty());
+        QVERIFY(!find<PlotView>(*window, "sqnrProfile")->scene().isEmpty());
+        QVERIFY(window->session().document().isQuantizationFresh());
+        // Other settings make it stale, undo makes it fresh again.
+        find<QComboBox>(*window, "granularity")->setCurrentIndex(1);
+        QVERIFY(!window->session().document().isQuantizationFresh());
+        window->session().document().undoStack()->undo();
+        QVERIFY(window->session().document().isQuantizationFresh());
+    }
+
+    void selectionIsEverywhere() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->layerPanel()->view()->selectRow(2);
+        const QString layer = window->session().selection().current();
+        QCOMPARE(layer, QStringLiteral("Conv_2"));
+        QCOMPARE(find<PlotView>(*window, "costBars")->selection(), QStringList{layer});
+        QCOMPARE(find<PlotView>(*window, "rangeDumbbell")->selection(), QStringList{layer});
+        auto* scatter = find<PlotView>(*window, "costScatter");
+        emit scatter->selectionChanged({QStringLiteral("Conv_4")});
+        QCOMPARE(window->layerPanel()->selectedLayers(), QStringList{QStringLiteral("Conv_4")});
+        QTest::keyClick(window.get(), Qt::Key_Escape);
+        QVERIFY(window->session().selection().layers().isEmpty());
+        QVERIFY(window->layerPanel()->selectedLayers().isEmpty());
+    }
+
+    void garbageIsAMessage() {
+        const QString path = m_folder.filePath(QStringLiteral("garbage.onnx"));
+        QFile file(path);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write("this is not a model");
+        file.close();
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->openPath(path);
+        QVERIFY(waitIdle(*window));
+        QVERIFY(!window->messageBar()->isHidden());
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(window->messageBar()->text().contains(QStringLiteral("garbage.onnx")));
+        // What was open stays open.
+        QCOMPARE(window->session().document().modelName(), QStringLiteral("uneven.onnx"));
+        click(window->messageBar()->findChild<QWidget*>(QStringLiteral("messageClose")));
+        QVERIFY(window->messageBar()->isHidden());
+    }
+
+    void unreadableDataIsAMessage() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        QDir().mkpath(m_folder.filePath(QStringLiteral("empty")));
+        window->openPath(m_folder.filePath(QStringLiteral("empty")));
+        QVERIFY(waitIdle(*window));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(!window->messageBar()->text().isEmpty());
+        QVERIFY(!window->session().document().data());
+    }
+
+    void takesDrops() {
+        MainWindow window;
+        window.show();
+        QMimeData mime;
+        mime.setUrls({QUrl::fromLocalFile(m_modelPath)});
+        QDragEnterEvent enter({10, 10}, Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &enter);
+        QVERIFY(enter.isAccepted());
+        auto* overlay = window.findChild<DropOverlay*>();
+        QVERIFY(overlay->text().contains(QStringLiteral("uneven.onnx")));
+        QDropEvent drop({10, 10}, Qt::CopyAction, &mime, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &drop);
+        QVERIFY(overlay->isHidden());
+        QVERIFY(waitIdle(window));
+        QVERIFY(window.session().document().hasModel());
+    }
+
+    void remembersRecentFiles() {
+        RecentFiles recent;
+        recent.add(QStringLiteral("/nowhere/gone.onnx"));
+        recent.add(m_modelPath);
+        MainWindow window;
+        auto* list = find<QListWidget>(window, "recentList");
+        QVERIFY(list->count() >= 2);
+        QVERIFY(list->item(0)->flags() & Qt::ItemIsEnabled);
+        QVERIFY(!(list->item(1)->flags() & Qt::ItemIsEnabled));
+        QVERIFY(list->item(1)->text().contains(QStringLiteral("missing")));
+    }
+
+    void exportsAndReadsBack() {
+        const auto window = openWindow(m_dataPath);
+        QVERIFY(window);
+        QVERIFY(waitIdle(*window));
+        window->session().applyEqualization();
+        QVERIFY(waitIdle(*window));
+        const QSignalSpy exported(&window->session(), &Session::exported);
+        const QStringList names{QStringLiteral("out.onnx"), QStringLiteral("out-qdq.onnx"), QStringLiteral("out.json")};
+        window->session().exportTo(ExportKind::OptimizedModel, m_folder.filePath(names[0]));
+        window->session().exportTo(ExportKind::QdqModel, m_folder.filePath(names[1]));
+        window->session().exportTo(ExportKind::Encodings100, m_folder.filePath(names[2]));
+        QVERIFY(waitIdle(*window));
+        QVERIFY2(exported.count() == 3, qPrintable(window->messageBar()->text()));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+        QVERIFY(readOnnx(m_folder.filePath(names[0]).toStdString()));
+        QVERIFY(readOnnx(m_folder.filePath(names[1]).toStdString()));
+
+        window->session().exportTo(ExportKind::OptimizedModel, QStringLiteral("/nonexistent/folder/out.onnx"));
+        QVERIFY(waitIdle(*window));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+    }
+
+    void filterNarrowsTheTable() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        const auto* rows = window->layerPanel()->view()->model();
+        auto* edit = window->layerPanel()->filterEdit();
+        edit->setText(QStringLiteral("conv"));
+        QCOMPARE(rows->rowCount(), 3);
+        edit->setText(QStringLiteral("type:conv params>100"));
+        QCOMPARE(rows->rowCount(), 1);
+        edit->clear();
+        QCOMPARE(rows->rowCount(), 7);
+    }
+
+    void paletteFindsActions() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        CommandPalette palette({find<QAction>(*window, "stageAction3"), find<QAction>(*window, "openAction")}, nullptr);
+        palette.searchEdit()->setText(QStringLiteral("quant"));
+        QCOMPARE(palette.list()->count(), 1);
+        QTest::keyClick(palette.searchEdit(), Qt::Key_Return);
+        QCOMPARE(window->currentStage(), 2);
+    }
+
+    void switchesThemes() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        const auto* bars = find<PlotView>(*window, "costBars");
+        find<QAction>(*window, "theme_dark")->trigger();
+        QCoreApplication::processEvents();
+        QVERIFY(QApplication::palette().color(QPalette::Window).lightness() < 128);
+        QVERIFY(bars->theme().isDark);
+        find<QAction>(*window, "theme_light")->trigger();
+        QCoreApplication::processEvents();
+        QVERIFY(!bars->theme().isDark);
+    }
+
+    void survivesATinyWindow() {
+        const auto window = openWindow(m_dataPath);
+        QVERIFY(window);
+        QVERIFY(waitIdle(*window));
+        for (QDockWidget* dock : window->findChildren<QDockWidget*>()) dock->hide();
+        window->resize(640, 400);
+        for (int stage = -1; stage < 3; ++stage) {
+            window->showStage(stage);
+            QCoreApplication::processEvents();
+            QVERIFY(!window->grab().isNull());
+        }
+        QVERIFY2(window->width() <= 700, qPrintable(QString::number(window->width())));
+    }
+
+    void everyControlHasAName() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        QStringList nameless;
+        for (const QWidget* widget : window->findChildren<QWidget*>()) {
+            const bool isControl = qobject_cast<const QComboBox*>(widget) ||
+                                   qobject_cast<const QAbstractSpinBox*>(widget) ||
+                                   qobject_cast<const QTableView*>(widget);
+            if (isControl && (widget->accessibleName().isEmpty() || widget->objectName().isEmpty()))
+                nameless << QLatin1String(widget->metaObject()->className()) + widget->objectName();
+        }
+        QVERIFY2(nameless.isEmpty(), qPrintable(nameless.join(QLatin1Char(' '))));
+    }
+};
+
+QTEST_MAIN(TestWindow)
+#include "test_window.moc"
