@@ -31,7 +31,7 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
       m_session(session),
       m_relu6(new QComboBox(this)),
       m_absorb(new QCheckBox(tr("Absorb high biases"), this)),
-      m_constants(new QCheckBox(tr("Silence dead channels"), this)),
+      m_constants(new QCheckBox(tr("Silence constant channels"), this)),
       m_iterations(new QSpinBox(this)),
       m_preview(new QPushButton(symbolicIcon(u"preview"_s), tr("Preview"), this)),
       m_apply(new QPushButton(symbolicIcon(u"apply"_s), tr("Apply"), this)),
@@ -51,8 +51,8 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
            "Leaving it alone skips the pairs that ReLU6 joins."));
     m_absorb->setObjectName(u"absorbBias"_s);
     m_absorb->setToolTip(tr("Moves biases that equalization made large into the next layer"));
-    m_constants->setObjectName(u"silenceDead"_s);
-    m_constants->setToolTip(tr("Zeroes the weights that read channels which are provably 0 for every input"));
+    m_constants->setObjectName(u"silenceConstants"_s);
+    m_constants->setToolTip(tr("Moves channels that provably never change into the next bias and zeroes the weights that read them"));
     m_iterations->setObjectName(u"iterations"_s);
     m_iterations->setAccessibleName(tr("Most sweeps over all pairs"));
     m_iterations->setRange(1, 200);
@@ -119,7 +119,7 @@ void EqualizePanel::connectControls() {
     });
     connect(m_constants, &QCheckBox::toggled, this, [this, &document](bool on) {
         if (m_isRefreshing) return;
-        document.edit(on ? tr("Silence dead channels") : tr("Keep dead channels"),
+        document.edit(on ? tr("Silence constant channels") : tr("Keep constant channels"),
                       [on](DocumentState& state) { state.equalize.shouldSilenceConstantChannels = on; });
     });
     connect(m_iterations, &QSpinBox::valueChanged, this, [this, &document](int value) {
@@ -162,7 +162,7 @@ void EqualizePanel::refresh() {
     m_relu6->setCurrentIndex(static_cast<int>(options.relu6));
     m_absorb->setChecked(options.shouldAbsorbBias);
     m_constants->setChecked(options.shouldSilenceConstantChannels);
-    m_constants->setEnabled(options.relu6 == CapMode::Exact);
+    m_constants->setEnabled(options.relu6 != CapMode::Replace);
     m_iterations->setValue(options.iterations);
     refreshPairs();
     m_isRefreshing = false;

@@ -173,10 +173,10 @@ plots::ScaleFactorsData factorData(const EqualizedPair& pair, std::size_t link) 
     data.pair = shortName(toQString(pair.layers[link])) + u" → "_s + shortName(toQString(pair.layers[link + 1]));
     data.factors = toDoubles(pair.scales[link]);
     if (link == 0 && !pair.constantChannels.empty()) {
-        data.isDead.assign(data.factors.size(), false);
+        data.isConstant.assign(data.factors.size(), false);
         for (const auto channel : pair.constantChannels)
-            if (static_cast<std::size_t>(channel) < data.isDead.size())
-                data.isDead[static_cast<std::size_t>(channel)] = true;
+            if (static_cast<std::size_t>(channel) < data.isConstant.size())
+                data.isConstant[static_cast<std::size_t>(channel)] = true;
     }
     return data;
 }

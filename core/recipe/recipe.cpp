@@ -24,7 +24,7 @@ json optionsJson(const EqualizeOptions& options) {
             {"fold_batch_norms", options.shouldFoldBatchNorms},
             {"absorb_bias", options.shouldAbsorbBias},
             {"iterations", options.iterations},
-            {"silence_dead_channels", options.shouldSilenceDeadChannels},
+            {"silence_constant_channels", options.shouldSilenceConstantChannels},
             {"excluded", options.excluded},
             {"aimet_compatible", options.isAimetCompatible}};
 }
@@ -94,7 +94,7 @@ Result<Step> parseEqualize(const json& object) {
     fields.read("fold_batch_norms", step.options.shouldFoldBatchNorms);
     fields.read("absorb_bias", step.options.shouldAbsorbBias);
     fields.readNumber("iterations", step.options.iterations, 1, 1000);
-    fields.read("silence_dead_channels", step.options.shouldSilenceDeadChannels);
+    fields.read("silence_constant_channels", step.options.shouldSilenceConstantChannels);
     fields.read("excluded", step.options.excluded);
     fields.read("aimet_compatible", step.options.isAimetCompatible);
     if (auto status = fields.finish(); !status) return fail(status.error());
@@ -137,7 +137,7 @@ std::string command(const EqualizeStep& step, const std::string& model) {
         text += fmt::format(" --relu6 {}", kCapModes[static_cast<std::size_t>(options.relu6)]);
     if (!options.shouldAbsorbBias) text += " --no-bias-absorption";
     if (options.iterations != defaults.iterations) text += fmt::format(" --iterations {}", options.iterations);
-    if (!options.shouldSilenceDeadChannels) text += " --keep-dead-channels";
+    if (!options.shouldSilenceConstantChannels) text += " --keep-dead-channels";
     for (const std::string& layer : options.excluded) text += " --exclude " + quoted(layer);
     if (options.isAimetCompatible) text += " --aimet-compatible";
     return text;

@@ -113,11 +113,11 @@ inline DisplacementFieldData displacement(int count) {
 
 inline ScaleFactorsData factors(int count) {
     Random random(5);
-    ScaleFactorsData data{.pair = QStringLiteral("features.1.conv.0 → features.1.conv.1"), .factors = {}, .isDead = {}};
+    ScaleFactorsData data{.pair = QStringLiteral("features.1.conv.0 → features.1.conv.1"), .factors = {}, .isConstant = {}};
     for (int i = 0; i < count; ++i) {
-        const bool isDead = i % 11 == 5;
-        data.factors.push_back(isDead ? 1.0 : std::exp2(1.4 * random.normal()));
-        data.isDead.push_back(isDead);
+        const bool isConstant = i % 11 == 5;
+        data.factors.push_back(isConstant ? 1.0 : std::exp2(1.4 * random.normal()));
+        data.isConstant.push_back(isConstant);
     }
     return data;
 }

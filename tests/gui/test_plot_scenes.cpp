@@ -216,7 +216,7 @@ private slots:
         ScaleFactors plot;
         plot.setData({.pair = QStringLiteral("a → b"),
                       .factors = {2.0, 0.25, 1.0, -1.0},
-                      .isDead = {false, false, true, false}});
+                      .isConstant = {false, false, true, false}});
         const auto& factors = seriesOf(plot, "Scale factor").points;
         QCOMPARE(factors.size(), std::size_t(2));
         QCOMPARE(factors[0].y, 1.0);

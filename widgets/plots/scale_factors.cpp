@@ -19,21 +19,21 @@ void ScaleFactors::setData(ScaleFactorsData content) {
 PlotScene ScaleFactors::buildScene() const {
     PlotScene scene;
     PlotSeries factors{.name = tr("Scale factor"), .mark = Mark::Lollipops, .ink = {Role::After}};
-    PlotSeries dead{
-        .name = tr("Dead channel"), .mark = Mark::Points, .ink = {Role::Alert}, .symbol = Symbol::Cross, .size = 8.0};
+    PlotSeries constant{
+        .name = tr("Constant channel"), .mark = Mark::Points, .ink = {Role::Alert}, .symbol = Symbol::Cross, .size = 8.0};
     double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
     for (std::size_t i = 0; i < m_data.factors.size(); ++i) {
         const double factor = m_data.factors[i];
         const QString key = QString::number(i);
         const QString heading = tr("%1, channel %2").arg(m_data.pair).arg(i);
         const bool hasFactor = std::isfinite(factor) && factor > 0.0;
-        if (isDead(i)) {
-            dead.points.push_back({.key = key,
+        if (isConstant(i)) {
+            constant.points.push_back({.key = key,
                                    .x = static_cast<double>(i),
                                    .y = hasFactor ? std::log2(factor) : 0.0,
-                                   .hover = tr("%1\ndead: never active").arg(heading)});
-            lowest = std::min(lowest, dead.points.back().y);
-            highest = std::max(highest, dead.points.back().y);
+                                   .hover = tr("%1\nconstant: never changes").arg(heading)});
+            lowest = std::min(lowest, constant.points.back().y);
+            highest = std::max(highest, constant.points.back().y);
             continue;
         }
         if (!hasFactor) {
@@ -49,7 +49,7 @@ PlotScene ScaleFactors::buildScene() const {
              .y = exponent,
              .hover = tr("%1\ns = %2 (log₂ %3)").arg(heading, numberText(factor), numberText(exponent))});
     }
-    if (factors.points.empty() && dead.points.empty()) return scene;
+    if (factors.points.empty() && constant.points.empty()) return scene;
     scene.x = {.title = tr("Channel between the two layers"),
                .lower = -0.8,
                .upper = static_cast<double>(m_data.factors.size()) - 0.2,
@@ -61,20 +61,20 @@ PlotScene ScaleFactors::buildScene() const {
     std::tie(scene.y.lower, scene.y.upper) = padded(std::min(lowest, 0.0), std::max(highest, 0.0), 0.1);
     scene.y.lower = std::min(scene.y.lower, -0.5);
     scene.y.upper = std::max(scene.y.upper, 0.5);
-    const int deadCount = static_cast<int>(dead.points.size());
-    if (deadCount > 0) scene.title += tr("; %n dead channels", nullptr, deadCount);
+    const int constantCount = static_cast<int>(constant.points.size());
+    if (constantCount > 0) scene.title += tr("; %n constant channels", nullptr, constantCount);
     scene.detail =
         tr("0: unchanged; +1: the range of the channel is halved in the first layer and doubled in the second");
     scene.summary = scene.title + u'.';
-    factors.isInLegend = deadCount > 0;
-    scene.series = {std::move(factors), std::move(dead)};
+    factors.isInLegend = constantCount > 0;
+    scene.series = {std::move(factors), std::move(constant)};
     return scene;
 }
 
 PlotTable ScaleFactors::table() const {
     PlotTable table{{tr("Channel"), tr("Scale factor"), tr("Dead")}, {}};
     for (std::size_t i = 0; i < m_data.factors.size(); ++i)
-        table.rows.append({static_cast<qulonglong>(i), m_data.factors[i], isDead(i)});
+        table.rows.append({static_cast<qulonglong>(i), m_data.factors[i], isConstant(i)});
     return table;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The factors that equalization chose for a pair of layers, as lollipops of log2(s) around 0 (unchanged). Dead
+// The factors that equalization chose for a pair of layers, as lollipops of log2(s) around 0 (unchanged). Constant
 // channels, which are never active, are marked with a cross.
 #pragma once
 
@@ -10,7 +10,7 @@ namespace equant::plots {
 struct ScaleFactorsData {
     QString pair;                 ///< name of the pair, such as "conv1 -> conv2"
     std::vector<double> factors;  ///< s > 0 per channel: first layer divided, second multiplied by it
-    std::vector<bool> isDead;     ///< as long as `factors`, or empty
+    std::vector<bool> isConstant;     ///< as long as `factors`, or empty
 };
 
 class ScaleFactors : public PlotView {
@@ -25,7 +25,7 @@ protected:
     PlotScene buildScene() const override;
 
 private:
-    bool isDead(std::size_t channel) const { return channel < m_data.isDead.size() && m_data.isDead[channel]; }
+    bool isConstant(std::size_t channel) const { return channel < m_data.isConstant.size() && m_data.isConstant[channel]; }
     ScaleFactorsData m_data;
 };
 
