@@ -52,6 +52,9 @@ void addInspect(CommandRegistry& registry);
 void addRanges(CommandRegistry& registry);
 void addEqualize(CommandRegistry& registry);
 void addEvaluate(CommandRegistry& registry);
+void addQuantize(CommandRegistry& registry);
+void addEncoding(CommandRegistry& registry);
 void addRun(CommandRegistry& registry);
+void addBench(CommandRegistry& registry);
 
 }  // namespace equant::console

@@ -19,8 +19,9 @@ constexpr int kUsage = 2;
 constexpr int kInterrupted = 130;
 
 volatile std::sig_atomic_t g_isInterrupted = 0;  // a signal handler may touch nothing else
-extern "C" void onInterrupt(int) {
+extern "C" void onInterrupt(int number) {
     g_isInterrupted = 1;
+    std::signal(number, SIG_DFL);  // the second one ends the program whatever it does
 }
 
 /// Turns the signal into a stop request, from an ordinary thread.
@@ -86,7 +87,10 @@ int runMain(int argc, char** argv) {
     addRanges(registry);
     addEqualize(registry);
     addEvaluate(registry);
+    addQuantize(registry);
+    addEncoding(registry);
     addRun(registry);
+    addBench(registry);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/console/options.h"
 
+#include <filesystem>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "core/base/file.h"
 #include "core/interop/encodings_json.h"
@@ -28,6 +30,21 @@ Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
     Error error = encodings.error();
     error.subject = error.subject.empty() ? path : fmt::format("{} ({})", path, error.subject);
     return fail(std::move(error));
+}
+
+Status checkTarget(const std::string& path) {
+    if (path.empty()) return {};
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+        return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path);
+    const auto parent = std::filesystem::absolute(path, ignored).parent_path();
+    if (!std::filesystem::is_directory(parent, ignored))
+        return fail(ErrorCode::Io, "The file could not be written: its folder does not exist.",
+                    "Create the folder first or choose another place.", path);
+    if (::access(parent.c_str(), W_OK) != 0)
+        return fail(ErrorCode::Io, "The file could not be written: its folder is read-only.",
+                    "Check the folder's permissions or choose another place.", path);
+    return {};
 }
 
 std::string describeData(const OpenedDataset& data) {

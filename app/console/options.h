@@ -22,6 +22,9 @@ struct DataOptions {
 /// Reads an encodings file of any version for the model.
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 
+/// Fails where a file could not be written: before the work, not after it. An empty path is none to write.
+[[nodiscard]] Status checkTarget(const std::string& path);
+
 void addModelOption(CLI::App& command, std::string& path);
 
 /// "Preprocessing: ... (chosen because ...)" for the human text.

@@ -169,23 +169,6 @@ private:
     const std::shared_ptr<Executor>& m_reference;
 };
 
-/// Seeded uniform inputs for a model, one sample. Source of randomness: std::mt19937_64, the same everywhere.
-std::vector<Tensor> randomInputs(const Executor& executor, std::uint64_t seed) {
-    std::mt19937_64 random(seed);
-    std::vector<Tensor> inputs;
-    for (const auto& info : executor.inputs()) {
-        Shape shape;
-        if (info.shape)
-            for (const auto& dim : *info.shape) shape.push_back(dim.value > 0 ? dim.value : 1);
-        Tensor tensor(info.dtype, shape);
-        if (info.dtype == DType::Float)
-            for (float& value : tensor.mutableData<float>())
-                value = static_cast<float>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);
-        inputs.push_back(std::move(tensor));
-    }
-    return inputs;
-}
-
 }  // namespace
 
 Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executor>>& candidates,
@@ -230,6 +213,23 @@ Result<Score> evaluate(const std::shared_ptr<Executor>& candidate, const std::sh
     auto scores = evaluateAll({candidate}, reference, dataset, options, job);
     if (!scores) return fail(scores.error());
     return scores->front();
+}
+
+std::vector<Tensor> randomInputs(const Executor& executor, std::uint64_t seed, std::int64_t samples) {
+    std::mt19937_64 random(seed);
+    std::vector<Tensor> inputs;
+    for (const auto& info : executor.inputs()) {
+        Shape shape;
+        if (info.shape)
+            for (const auto& dim : *info.shape)
+                shape.push_back(dim.value > 0 ? dim.value : shape.empty() ? samples : std::int64_t{1});
+        Tensor tensor(info.dtype, shape);
+        if (info.dtype == DType::Float)
+            for (float& value : tensor.mutableData<float>())
+                value = static_cast<float>(static_cast<double>(random() >> 11) * 0x1p-52 - 1.0);
+        inputs.push_back(std::move(tensor));
+    }
+    return inputs;
 }
 
 Result<Equivalence> compareOutputs(const Model& reference, const Model& changed, const Dataset* dataset,

@@ -3,6 +3,7 @@
 // the score does not depend on the number of threads.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -27,6 +28,10 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
 
 Result<Score> evaluate(const std::shared_ptr<Executor>& candidate, const std::shared_ptr<Executor>& reference,
                        const Dataset& dataset, const EvaluateOptions& options, const JobContext& job = {});
+
+/// Seeded inputs for a model, uniform in [-1, 1), the same everywhere; integers are zero. A free first dimension
+/// becomes `samples`, other free ones 1.
+[[nodiscard]] std::vector<Tensor> randomInputs(const Executor& executor, std::uint64_t seed, std::int64_t samples = 1);
 
 /// How far two models' outputs are apart on the same inputs: the proof that a rewrite kept the function.
 struct Equivalence {

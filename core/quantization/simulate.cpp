@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/quantization/simulate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "core/metrics/evaluate.h"
+#include "core/runtime/executor.h"
+
+namespace equant {
+
+namespace {
+
+/// Every n-th sample of another data set, which must outlive it.
+class SpreadSubset final : public Dataset {
+public:
+    SpreadSubset(const Dataset& whole, std::size_t count) : m_whole(whole), m_count(std::min(count, whole.size())) {}
+
+    [[nodiscard]] std::size_t size() const override { return m_count; }
+    [[nodiscard]] Result<Sample> load(std::size_t index) const override { return m_whole.load(at(index)); }
+    [[nodiscard]] std::string sampleName(std::size_t index) const override { return m_whole.sampleName(at(index)); }
+    [[nodiscard]] bool hasLabels() const override { return m_whole.hasLabels(); }
+    [[nodiscard]] std::optional<std::int64_t> label(std::size_t index) const override {
+        return m_whole.label(at(index));
+    }
+    [[nodiscard]] std::string describe() const override { return m_whole.describe(); }
+    [[nodiscard]] std::string fingerprint() const override {
+        return m_whole.fingerprint() + ":" + std::to_string(m_count);
+    }
+
+private:
+    [[nodiscard]] std::size_t at(std::size_t index) const { return index * m_whole.size() / m_count; }
+
+    const Dataset& m_whole;
+    std::size_t m_count;
+};
+
+/// Notes how long the step took when it ends.
+class StepClock {
+public:
+    StepClock(std::vector<SimulationStep>& steps, const char* step)
+        : m_steps(steps), m_step(step), m_start(std::chrono::steady_clock::now()) {}
+    StepClock(const StepClock&) = delete;
+    StepClock& operator=(const StepClock&) = delete;
+    ~StepClock() {
+        const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - m_start;
+        m_steps.push_back({m_step, taken.count()});
+    }
+
+private:
+    std::vector<SimulationStep>& m_steps;
+    const char* m_step;
+    std::chrono::steady_clock::time_point m_start;
+};
+
+Result<std::shared_ptr<Executor>> executorFor(const Model& model, const QuantSim& sim, QuantScope scope) {
+    CompileOptions options;
+    options.overlay = overlay(sim, scope);
+    return Executor::create(model, std::move(options));
+}
+
+Status scoreAll(SimulationReport& report, const Model& model, const Dataset& evaluation,
+                const SimulationOptions& options, const JobContext& job) {
+    const StepClock clock(report.steps, "evaluate");
+    const auto reference = Executor::create(options.reference ? *options.reference : model);
+    if (!reference) return fail(reference.error());
+    std::vector<std::shared_ptr<Executor>> candidates{*reference};
+    std::vector<Score*> scores{&report.floating};
+    for (const auto& [scope, score] : {std::pair{QuantScope::WeightsOnly, &report.weightsOnly},
+                                       std::pair{QuantScope::ActivationsOnly, &report.activationsOnly},
+                                       std::pair{QuantScope::Both, &report.quantized}}) {
+        auto executor = executorFor(report.model, report.sim, scope);
+        if (!executor) return fail(executor.error());
+        candidates.push_back(std::move(*executor));
+        scores.push_back(score);
+    }
+    if (options.reference) {
+        auto executor = Executor::create(report.model);
+        if (!executor) return fail(executor.error());
+        candidates.push_back(std::move(*executor));
+        scores.push_back(&report.prepared.emplace());
+    }
+    const auto measured = evaluateAll(candidates, *reference, evaluation, {options.threads, options.batch}, job);
+    if (!measured) return fail(measured.error());
+    for (std::size_t i = 0; i < scores.size(); ++i) *scores[i] = (*measured)[i];
+    return {};
+}
+
+}  // namespace
+
+Result<SimulationReport> simulate(const Model& model, const Dataset& calibration, const Dataset& evaluation,
+                                  const QuantizationSettings& settings, const SimulationOptions& options,
+                                  const JobContext& job) {
+    SimulationReport report;
+    report.model = model;
+    if (options.shouldFoldBatchNorms) {
+        const StepClock clock(report.steps, "fold");
+        auto folded = foldBatchNorms(model);
+        if (!folded) return fail(folded.error());
+        report.model = std::move(folded->model);
+        report.fold = std::move(folded->report);
+    }
+    {
+        const StepClock clock(report.steps, "calibrate");
+        auto sim = calibrate(report.model, calibration, settings, {options.threads, options.batch}, job);
+        if (!sim) return fail(sim.error());
+        report.sim = std::move(*sim);
+    }
+    if (const auto scored = scoreAll(report, model, evaluation, options, job); !scored) return fail(scored.error());
+    if (options.layerSamples > 0) {
+        const StepClock clock(report.steps, "layers");
+        const SpreadSubset subset(evaluation, options.layerSamples);
+        auto layers = measureLayers(report.model, report.sim, subset, {options.threads, 2}, job);
+        if (!layers) return fail(layers.error());
+        report.layers = std::move(*layers);
+        report.layerSamples = subset.size();
+    }
+    return report;
+}
+
+}  // namespace equant
