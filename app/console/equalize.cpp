@@ -106,6 +106,11 @@ void addEqualize(CommandRegistry& registry) {
     command->add_flag("--no-bias-absorption", options->shouldNotAbsorb, "Leave high biases where they are");
     command->add_option("--iterations", options->options.iterations, "Most sweeps over all pairs (default 20)")
         ->check(CLI::Range(1, 1000));
+    command->add_flag("--keep-constant-channels{false}", options->options.shouldSilenceConstantChannels,
+                      "Leave the weights that read channels which never change");
+    command->add_option("--exclude", options->options.excluded, "Leave the pair that begins with this layer alone")
+        ->allow_extra_args(false)
+        ->type_name("LAYER");
     command->add_flag("--aimet-compatible", options->options.isAimetCompatible,
                       "One sweep with AIMET's own rules, ReLU6 replaced");
     options->data.addTo(*command, "--data", "Samples to compare the outputs on (default: random inputs)", false);

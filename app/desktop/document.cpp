@@ -51,13 +51,13 @@ const ChannelRanges* Document::rangesAfter(const QString& name) const {
     return shown ? findRanges(shown->ranges, name) : nullptr;
 }
 
-void Document::setModel(std::shared_ptr<const LoadedModel> loaded) {
+void Document::setModel(std::shared_ptr<const LoadedModel> loaded, DocumentState initial) {
     m_loaded = std::move(loaded);
     m_undoStack.clear();
     m_equalized.clear();
     m_quantizations.clear();
     m_data.reset();
-    m_state = {};
+    m_state = std::move(initial);
     emit modelChanged();
     emit stateChanged();
     emit equalizedChanged();

@@ -108,8 +108,8 @@ public:
     QString modelName() const;
     const LayerInfo* layer(const QString& name) const;
     const ChannelRanges* rangesBefore(const QString& name) const;
-    /// Replaces the model; forgets decisions, results and undo history.
-    void setModel(std::shared_ptr<const LoadedModel> loaded);
+    /// Replaces the model; forgets results and undo history and begins with these decisions.
+    void setModel(std::shared_ptr<const LoadedModel> loaded, DocumentState initial = {});
 
     // Decisions.
     const DocumentState& state() const { return m_state; }

@@ -16,7 +16,8 @@ Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOption
 Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const JobContext& job);
 
 struct QuantizeRequest {
-    std::shared_ptr<const Model> model;  ///< after the applied steps
+    std::shared_ptr<const Model> model;      ///< after the applied steps
+    std::shared_ptr<const Model> reference;  ///< as opened: what scores compare with
     QuantizationSettings settings;
     DataChoice data;
     std::optional<EqualizeOptions> equalized;

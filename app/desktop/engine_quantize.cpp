@@ -10,9 +10,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 #include "core/interop/qdq_export.h"
-#include "core/quantization/layer_noise.h"
-#include "core/quantization/quantsim.h"
-#include "core/runtime/executor.h"
+#include "core/quantization/simulate.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/plot_scene.h"
 
@@ -22,7 +20,7 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-constexpr std::size_t kNoiseSamples = 8;
+constexpr std::size_t kNoiseSamples = 16;
 
 QString translated(const char* text) {
     return QCoreApplication::translate("EngineCalls", text);
@@ -62,14 +60,12 @@ QString gridText(const CalibratedQuantizer& quantizer) {
              plots::numberText(most));
 }
 
-std::vector<LayerNoise> describeLayers(const std::vector<equant::LayerNoise>& noise, const QuantSim& sim) {
+std::vector<LayerNoise> describeLayers(const SimulationReport& report) {
     std::vector<LayerNoise> result;
-    for (const equant::LayerNoise& layer : noise) {
-        LayerNoise line{toQString(layer.layer), layer.localDb, layer.accumulatedDb, {}, {}};
-        for (const CalibratedQuantizer& quantizer : sim.quantizers)
-            if (quantizer.spec.role == QuantizedRole::Weight && quantizer.spec.layer == layer.layer)
-                line.weightGrid = gridText(quantizer);
-        if (const CalibratedQuantizer* output = sim.find(layer.value)) line.outputGrid = gridText(*output);
+    for (const LayerSqnr& layer : report.layers) {
+        LayerNoise line{toQString(layer.name), layer.localDb, layer.accumulatedDb, {}, {}};
+        if (const CalibratedQuantizer* weight = report.sim.find(layer.weight)) line.weightGrid = gridText(*weight);
+        if (const CalibratedQuantizer* output = report.sim.find(layer.output)) line.outputGrid = gridText(*output);
         result.push_back(std::move(line));
     }
     return result;
@@ -80,33 +76,24 @@ std::vector<LayerNoise> describeLayers(const std::vector<equant::LayerNoise>& no
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
     QElapsedTimer clock;
     clock.start();
-    auto sim = calibrateFor(request, job);
-    if (!sim) return fail(sim.error());
-    auto reference = Executor::create(*request.model);
-    if (!reference) return fail(reference.error());
-    std::vector<std::shared_ptr<Executor>> candidates{*reference};
-    for (const auto scope : {QuantScope::WeightsOnly, QuantScope::ActivationsOnly, QuantScope::Both}) {
-        CompileOptions options;
-        options.overlay = overlay(*sim, scope);
-        auto executor = Executor::create(*request.model, options);
-        if (!executor) return fail(executor.error());
-        candidates.push_back(*executor);
-    }
-    auto samples = openSamples(request, request.data.evaluationSamples);
-    if (!samples) return fail(samples.error());
-    auto scores = evaluateAll(candidates, *reference, **samples, {}, job);
-    if (!scores) return fail(scores.error());
-    auto noise = measureLayerNoise(*request.model, *sim, **samples, {kNoiseSamples, 0}, job);
-    if (!noise) return fail(noise.error());
+    auto calibration = openSamples(request, request.data.calibrationSamples);
+    if (!calibration) return fail(calibration.error());
+    auto evaluation = openSamples(request, request.data.evaluationSamples);
+    if (!evaluation) return fail(evaluation.error());
+    SimulationOptions options;
+    options.layerSamples = kNoiseSamples;
+    options.reference = request.reference.get();
+    auto report = simulate(*request.model, **calibration, **evaluation, request.settings, options, job);
+    if (!report) return fail(report.error());
     QuantizationResult result;
     result.settings = request.settings;
     result.data = request.data;
     result.equalized = request.equalized;
-    result.floating = (*scores)[0];
-    result.weightsOnly = (*scores)[1];
-    result.activationsOnly = (*scores)[2];
-    result.both = (*scores)[3];
-    result.layers = describeLayers(*noise, *sim);
+    result.floating = report->floating;
+    result.weightsOnly = report->weightsOnly;
+    result.activationsOnly = report->activationsOnly;
+    result.both = report->quantized;
+    result.layers = describeLayers(*report);
     result.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
     return result;
 }

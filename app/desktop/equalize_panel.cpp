@@ -52,7 +52,8 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     m_absorb->setObjectName(u"absorbBias"_s);
     m_absorb->setToolTip(tr("Moves biases that equalization made large into the next layer"));
     m_constants->setObjectName(u"silenceConstants"_s);
-    m_constants->setToolTip(tr("Moves channels that provably never change into the next bias and zeroes the weights that read them"));
+    m_constants->setToolTip(
+        tr("Moves channels that provably never change into the next bias and zeroes the weights that read them"));
     m_iterations->setObjectName(u"iterations"_s);
     m_iterations->setAccessibleName(tr("Most sweeps over all pairs"));
     m_iterations->setRange(1, 200);

@@ -267,10 +267,28 @@ void MainWindow::setDocksShown(bool on) {
     m_areDocksShown = on;
     if (on) {
         restoreState(m_layout, kLayoutVersion);
+        fitDocks();
         return;
     }
     m_layout = saveState(kLayoutVersion);
     for (QDockWidget* each : findChildren<QDockWidget*>()) each->hide();
+}
+
+/// In a narrow window the docks at the side make way for the page; they come back when there is room.
+void MainWindow::fitDocks() {
+    static const char* const kHidden = "hiddenForRoom";
+    const bool isNarrow = width() < kCompactWidth;
+    for (QDockWidget* each : findChildren<QDockWidget*>()) {
+        const bool isAtSide = !each->isFloating() && dockWidgetArea(each) == Qt::RightDockWidgetArea;
+        if (isNarrow && isAtSide && !each->isHidden()) {
+            each->setProperty(kHidden, true);
+            each->hide();
+        } else if (!isNarrow && each->property(kHidden).toBool()) {
+            each->setProperty(kHidden, false);
+            each->show();
+        }
+    }
+    if (height() < 640) resizeDocks({dock(u"layersDock"_s)}, {130}, Qt::Vertical);
 }
 
 int MainWindow::currentStage() const {
@@ -411,7 +429,9 @@ void MainWindow::dropEvent(QDropEvent* event) {
 
 void MainWindow::resizeEvent(QResizeEvent* event) {
     QMainWindow::resizeEvent(event);
+    const bool wasCompact = event->oldSize().width() < kCompactWidth && event->oldSize().isValid();
     m_rail->setCompact(width() < kCompactWidth);
+    if (m_areDocksShown && wasCompact != (width() < kCompactWidth)) fitDocks();
     if (m_overlay) m_overlay->setGeometry(rect());
 }
 

@@ -81,6 +81,7 @@ private:
     void escape();
     void restoreLayout();
     void setDocksShown(bool on);
+    void fitDocks();
     QString dropText(const QString& path) const;
     void choosePreprocessFile();
 

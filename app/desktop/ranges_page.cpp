@@ -120,8 +120,10 @@ void RangesPage::refreshHeadline() {
         return;
     }
     const auto equalized = std::ranges::count_if(shown->report.pairs, &EqualizedPair::isEqualized);
+    const auto after = unevenCount(shown->ranges);
     m_headline->setText(tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
-                        tr("uneven layers go from %1 to %2.").arg(before).arg(unevenCount(shown->ranges)));
+                        (before == 0 && after == 0 ? tr("the channels were fairly even before.")
+                                                   : tr("uneven layers go from %1 to %2.").arg(before).arg(after)));
 }
 
 void RangesPage::refreshBadge() {

@@ -99,7 +99,7 @@ void ScreenshotTour::next() {
 
 void ScreenshotTour::shoot(const QString& name) {
     const QString path = QDir(m_options.folder).filePath(name + u'-' + m_options.suffix + u".png"_s);
-    if (m_window.grab().save(path))
+    if (m_window.grab().save(path, "PNG", 1))  // 1: best compression
         m_written.push_back(path);
     else
         m_isComplete = false;

@@ -21,6 +21,18 @@ QString sampleFolder() {
     return {};
 }
 
+namespace {
+
+/// "model.preprocess.json" beside "model.onnx" counts unless the model itself says how it wants its input.
+QString preprocessingBeside(const LoadedModel& loaded) {
+    if (!loaded.model->metadataValue("equant.preprocess").empty()) return {};
+    const QFileInfo model(loaded.path);
+    const QString path = model.dir().filePath(model.completeBaseName() + u".preprocess.json"_s);
+    return QFileInfo::exists(path) ? path : QString();
+}
+
+}  // namespace
+
 Session::Session(QObject* parent) : QObject(parent) {
     connect(&m_document, &Document::stateChanged, this, [this] {
         loadDataIfNeeded();
@@ -56,7 +68,9 @@ void Session::openModel(const QString& path, const QString& dataPath) {
             for (const auto& job : {m_dataJob, m_equalizeJob, m_quantizeJob})
                 if (job) job->cancel();  // it belongs to the former model
             m_selection.clear();
-            m_document.setModel(std::move(loaded));
+            DocumentState initial;
+            initial.data.preprocess = preprocessingBeside(*loaded);
+            m_document.setModel(std::move(loaded), initial);
             emit modelOpened(m_document.loaded()->path);
             if (!dataPath.isEmpty()) setDataPath(dataPath);
         },
@@ -161,7 +175,7 @@ void Session::quantize() {
 void Session::startQuantization(std::shared_ptr<const Model> model) {
     const DocumentState& state = m_document.state();
     const EqualizeStep* step = state.recipe.equalizeStep();
-    QuantizeRequest request{std::move(model), state.quantization, state.data,
+    QuantizeRequest request{std::move(model), m_document.loaded()->model, state.quantization, state.data,
                             step ? std::optional(step->options) : std::nullopt};
     m_quantizeJob = m_jobs.start<QuantizationResult>(
         this, u"quantize"_s, tr("Simulate quantization"),
@@ -187,7 +201,7 @@ void Session::exportTo(ExportKind kind, const QString& path) {
                                              "Choose data on the quantization page first.",
                                              {}});
     const EqualizeStep* step = state.recipe.equalizeStep();
-    const QuantizeRequest request{model, state.quantization, state.data,
+    const QuantizeRequest request{model, m_document.loaded()->model, state.quantization, state.data,
                                   step ? std::optional(step->options) : std::nullopt};
     const auto bytes = m_document.loaded()->fileBytes;
     m_jobs.start<ExportSummary>(

@@ -137,7 +137,7 @@ std::string command(const EqualizeStep& step, const std::string& model) {
         text += fmt::format(" --relu6 {}", kCapModes[static_cast<std::size_t>(options.relu6)]);
     if (!options.shouldAbsorbBias) text += " --no-bias-absorption";
     if (options.iterations != defaults.iterations) text += fmt::format(" --iterations {}", options.iterations);
-    if (!options.shouldSilenceConstantChannels) text += " --keep-dead-channels";
+    if (!options.shouldSilenceConstantChannels) text += " --keep-constant-channels";
     for (const std::string& layer : options.excluded) text += " --exclude " + quoted(layer);
     if (options.isAimetCompatible) text += " --aimet-compatible";
     return text;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/panels/layer_panel.h"
 
-#include <QApplication>
-#include <QClipboard>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QItemSelection>
@@ -62,12 +61,14 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     bar->addWidget(m_filterEdit, 1);
     bar->addWidget(m_count);
     bar->addStretch(1);
-    auto* weighted = new QToolButton(this);
+    m_weighted = new QToolButton(this);
+    auto* weighted = m_weighted;
     weighted->setText(tr("With weights"));
     weighted->setObjectName(u"onlyWeighted"_s);
     weighted->setToolTip(tr("Show only layers that have weights"));
     weighted->setCheckable(true);
     connect(weighted, &QToolButton::toggled, m_filter, &LayerFilter::setOnlyWeighted);
+    connect(weighted, &QToolButton::toggled, this, &LayerPanel::styleToggles);
     bar->addWidget(weighted);
     bar->addSpacing(8);
     bar->addWidget(addSetButton(tr("Structure"), ColumnSet::Structure));
@@ -119,7 +120,25 @@ bool LayerPanel::isColumnSetShown(ColumnSet set) const {
     return m_setButtons[static_cast<int>(set)]->isChecked();
 }
 
+/// Which ones are pressed must be seen in dark themes too.
+void LayerPanel::styleToggles() {
+    for (QToolButton* button : m_setButtons + QList<QToolButton*>{m_weighted}) {
+        QPalette colours = palette();
+        if (button->isChecked()) {
+            colours.setColor(QPalette::Button, colours.color(QPalette::Highlight));
+            colours.setColor(QPalette::ButtonText, colours.color(QPalette::HighlightedText));
+        }
+        button->setPalette(colours);
+    }
+}
+
+void LayerPanel::changeEvent(QEvent* event) {
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange) styleToggles();
+}
+
 void LayerPanel::updateColumns() {
+    styleToggles();
     for (int column = 0; column < LayerModel::ColumnCount; ++column) {
         const bool isShown = LayerModel::isAlwaysShown(column) || isColumnSetShown(LayerModel::setOf(column));
         m_view->setColumnHidden(column, !isShown);

@@ -35,9 +35,13 @@ public slots:
 signals:
     void selectionChanged(const QStringList& names);
 
+protected:
+    void changeEvent(QEvent* event) override;
+
 private:
     QToolButton* addSetButton(const QString& text, ColumnSet set);
     void updateColumns();
+    void styleToggles();
     void updateCount();
 
     LayerModel* m_model;
@@ -46,6 +50,7 @@ private:
     QLineEdit* m_filterEdit;
     QLabel* m_count;
     QList<QToolButton*> m_setButtons;
+    QToolButton* m_weighted = nullptr;
     bool m_isSyncing = false;
 };
 
