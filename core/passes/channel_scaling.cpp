@@ -9,6 +9,7 @@ namespace equant {
 namespace {
 
 constexpr double kConverged = 1.25;  // a third of a bit
+constexpr double kWidestCap = 4.0;   // times the median channel's: costs others two bits of the activation's grid
 
 /// Factor for a channel of ranges a and b; 1 where a range is zero or not finite: nothing to balance.
 double balance(double numerator, double denominator) {
@@ -79,6 +80,18 @@ double ChannelScaling::equalizePair(const ChannelLink& link) {
     return largest;
 }
 
+void ChannelScaling::limitCaps(const ChannelLink& link) {
+    Layer& from = layer(link.from);
+    std::vector<double> adjustment = from.output;
+    std::vector<double> sorted = from.output;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    const double most = *middle * kWidestCap;
+    for (double& growth : adjustment) growth = growth > most ? growth / most : 1.0;
+    from.divideOutput(adjustment);
+    layer(link.to).multiplyInput(adjustment, link.repeat);
+}
+
 void ChannelScaling::equalizeTriple(const ChannelLink& first, const ChannelLink& second) {
     Layer& one = layer(first.from);
     Layer& middle = layer(first.to);
@@ -106,6 +119,7 @@ int ChannelScaling::run(int maxSweeps, const JobContext& job) {
         for (const auto& link : m_links) {
             if (job.stopped()) return sweep;
             largest = std::max(largest, equalizePair(link));
+            if (link.clipping && link.clipping->upper) limitCaps(link);
         }
         job.advance();
         if (largest < kConverged) return sweep;

@@ -17,7 +17,8 @@ public:
     explicit ChannelScaling(const Graph& graph) : m_graph(graph) {}
     void addLink(const ChannelLink& link);
 
-    /// Sweeps over all links, s_i = sqrt(r1_i / r2_i) each, until no factor is off 1 by more than a quarter (a third of a bit). Returns sweeps.
+    /// Sweeps over all links, s_i = sqrt(r1_i / r2_i) each, until no factor is off 1 by more than a quarter (a third of
+    /// a bit). Returns sweeps.
     int run(int maxSweeps, const JobContext& job);
     /// One sweep as the reference does it: Conv-depthwise-Conv at once by cube roots, pairs otherwise (aimet.md 8).
     int runReferenceSweep();
@@ -38,6 +39,9 @@ private:
     };
     Layer& layer(std::size_t node);
     double equalizePair(const ChannelLink& link);
+    /// Channels share the grid of their activation, and one of faded weights would stretch it for all: balancing
+    /// 1e-9 against 13 turns a cap of 6 into 1e7. Caps therefore grow to four times the median channel's at most.
+    void limitCaps(const ChannelLink& link);
     void equalizeTriple(const ChannelLink& first, const ChannelLink& second);
 
     const Graph& m_graph;

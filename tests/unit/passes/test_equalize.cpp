@@ -112,6 +112,27 @@ private slots:
         QVERIFY(equalized->report.iterations > 1);
     }
 
+    /// Balancing a faded channel's weights would make its activation huge, and with it the step all channels share.
+    void fadedChannelsDoNotWidenCaps() {
+        Model model = block("Clip", clip(0, 6));
+        for (const char* name : {"w1", "b1"}) {
+            Tensor& tensor = model.graph.initializer(name)->tensor;
+            const auto values = tensor.mutableData<float>();
+            const bool isBias = values.size() == 8;
+            for (std::size_t i = 0; i < values.size() / 8; ++i)
+                values[5 * values.size() / 8 + i] = isBias ? 2.F : 1e-7F;
+        }
+        const auto equalized = equalize(model, {});
+        QVERIFY(equalized.has_value());
+        for (const char* node : {"Clip_1.caps", "Clip_3.caps"}) {
+            const auto caps = constantInput(equalized->model.graph, *equalized->model.graph.nodeByLabel(node), 1);
+            std::vector<float> sorted(caps->data<float>().begin(), caps->data<float>().end());
+            std::ranges::sort(sorted);
+            QVERIFY2(sorted.back() <= 4.01F * sorted[4], node);
+        }
+        QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
+    }
+
     void capsBecomeOnePerChannel() {
         const auto equalized = equalize(block("Clip", clip(0, 6)), {});
         const auto* pair = pairFrom(equalized->report, "Conv_0");

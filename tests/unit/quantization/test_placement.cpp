@@ -84,6 +84,7 @@ private slots:
     void builtInRulesOnASmallModel();
     void compatibleRules();
     void branchesBreakSupergroups();
+    void capsPerChannelAreOneWithTheirLayer();
     void perChannelAxes();
     void rulesFile();
     void badRules_data();
@@ -114,6 +115,23 @@ void TestPlacement::compatibleRules() {
     QCOMPARE(values(found), (QStringList{"x", "w", "r", "p", "m", "q", "y"}));
     QCOMPARE(specOf(found, "w").axis, 0);
     QCOMPARE(specOf(found, "m").axis, -1);
+}
+
+void TestPlacement::capsPerChannelAreOneWithTheirLayer() {
+    for (const char* lower : {"Relu", "Max"}) {
+        Model model;
+        model.opsets[""] = 13;
+        model.graph.inputs = {{"x", DType::Float, {}, {}}};
+        model.graph.outputs = {{"y", DType::Float, {}, {}}};
+        addWeight(model, "w", {4, 3, 1, 1});
+        addWeight(model, "floor", {1, 4, 1, 1});
+        addWeight(model, "caps", {1, 4, 1, 1});
+        Node clipped = makeNode(lower, "lower", {"c"}, {"l"});
+        if (clipped.is("Max")) clipped.inputs.emplace_back("floor");
+        model.graph.nodes = {makeNode("Conv", "conv", {"x", "w"}, {"c"}), clipped,
+                             makeNode("Min", "upper", {"l", "caps"}, {"y"})};
+        QCOMPARE(values(plan(model, {})), (QStringList{"x", "w", "y"}));
+    }
 }
 
 void TestPlacement::branchesBreakSupergroups() {
