@@ -10,15 +10,16 @@
 namespace equant {
 
 std::optional<AbsorbedBias> absorbBias(Graph& graph, const ChannelLink& link, const OutputDistribution& distribution,
-                                       bool isAimetCompatible) {
+                                       Absorption mode) {
     if (!link.isPlain || link.repeat != 1 || !link.biasAdds.empty()) return std::nullopt;
-    if (hasPadding(graph.nodes[link.to]) && !isAimetCompatible) return std::nullopt;
+    const bool isReference = mode == Absorption::Reference;
+    if (hasPadding(graph.nodes[link.to]) && !isReference) return std::nullopt;
     const bool isLinear = link.between.empty();
     const bool isRelu = link.clipping && link.clipping->lower == 0.0;
-    if (!isLinear && !isRelu && !isAimetCompatible) return std::nullopt;
+    if (!isLinear && !isReference && (!isRelu || mode == Absorption::Exact)) return std::nullopt;
     auto layer = LayerWeights::of(graph, link.from);
     auto consumer = LayerWeights::of(graph, link.to);
-    if (!layer || !consumer || !layer->bias() || (isAimetCompatible && !consumer->bias())) return std::nullopt;
+    if (!layer || !consumer || !layer->bias() || (isReference && !consumer->bias())) return std::nullopt;
 
     std::vector<double> amounts(distribution.mean.size());
     for (std::size_t c = 0; c < amounts.size(); ++c)

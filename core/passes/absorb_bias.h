@@ -6,7 +6,8 @@
 // After :  layer1(W1, b1 - c) -> ... -> layer2(W2, b2 + W2 c)            c_i = max(0, beta_i - 3 |gamma_i|)
 // Needs :  (1) the output distribution of layer1 (mean beta, deviation gamma: a folded BatchNormalization)
 //          (2) no padding in layer2: the border would miss the constant
-// Keeps :  the function where x >= c, that is on 99.87 % of a normal distribution; exactly when nothing lies between
+// Keeps :  the function exactly when nothing lies between (then the whole mean moves); behind a Relu only where
+//          x >= c, that is on 99.87 % of a normal distribution, if the folded statistics still describe the data
 // Source: Nagel et al., "Data-Free Quantization through Weight Equalization and Bias Correction", 2019, section 4.1.3.
 #pragma once
 
@@ -24,9 +25,15 @@ struct OutputDistribution {
     std::vector<double> deviation;
 };
 
-/// Absorbs along one link; empty when nothing could or needed to move. `isAimetCompatible`: also into padded layers,
-/// and only where both layers have a bias. The caps of a clipping activation must be lowered by the returned amounts.
+enum class Absorption {
+    Exact,        ///< only where the function is kept
+    Statistical,  ///< behind a Relu too, by the three-sigma rule
+    Reference     ///< as AIMET: also into padded layers, and only where both layers have a bias
+};
+
+/// Absorbs along one link; empty when nothing could or needed to move. The caps of a clipping activation must be
+/// lowered by the returned amounts.
 std::optional<AbsorbedBias> absorbBias(Graph& graph, const ChannelLink& link, const OutputDistribution& distribution,
-                                       bool isAimetCompatible);
+                                       Absorption mode);
 
 }  // namespace equant

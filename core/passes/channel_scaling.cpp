@@ -8,6 +8,9 @@ namespace equant {
 
 namespace {
 
+// A bias this many times smaller counts as a weight: a channel whose weights have faded is its bias, and balancing the
+// weights alone would blow that up, and with it the range of the whole activation.
+constexpr double kBiasShare = 1.0 / 32;
 constexpr double kConverged = 1.25;  // a third of a bit
 constexpr double kWidestCap = 4.0;   // times the median channel's: costs others two bits of the activation's grid
 
@@ -19,11 +22,14 @@ double balance(double numerator, double denominator) {
 
 }  // namespace
 
-void ChannelScaling::Layer::outputRanges(std::vector<double>& ranges) const {
+void ChannelScaling::Layer::outputRanges(std::vector<double>& ranges, bool isBiasCounted) const {
     ranges.assign(output.size(), 0.0);
     weights.forEachBlock([&](std::size_t index, std::size_t o, std::size_t i) {
         ranges[o] = std::max(ranges[o], maxima[index] * input[i]);
     });
+    if (weights.bias() && isBiasCounted)
+        for (std::size_t o = 0; o < ranges.size(); ++o)
+            ranges[o] = std::max(ranges[o], kBiasShare * std::abs((*weights.bias())[o]));
     for (std::size_t o = 0; o < ranges.size(); ++o) ranges[o] *= output[o];
 }
 
@@ -64,11 +70,11 @@ void ChannelScaling::addLink(const ChannelLink& link) {
     m_links.push_back(link);
 }
 
-double ChannelScaling::equalizePair(const ChannelLink& link) {
+double ChannelScaling::equalizePair(const ChannelLink& link, bool isBiasCounted) {
     Layer& from = layer(link.from);
     Layer& to = layer(link.to);
     std::vector<double> produced, consumed;
-    from.outputRanges(produced);
+    from.outputRanges(produced, isBiasCounted);
     to.inputRanges(link.repeat, consumed);
     double largest = 1;
     for (std::size_t i = 0; i < produced.size(); ++i) {
@@ -97,8 +103,8 @@ void ChannelScaling::equalizeTriple(const ChannelLink& first, const ChannelLink&
     Layer& middle = layer(first.to);
     Layer& three = layer(second.to);
     std::vector<double> r1, r2, r3;
-    one.outputRanges(r1);
-    middle.outputRanges(r2);
+    one.outputRanges(r1, false);
+    middle.outputRanges(r2, false);
     three.inputRanges(second.repeat, r3);
     for (std::size_t i = 0; i < r1.size(); ++i) {
         const double common = std::cbrt(r1[i] * r2[i] * r3[i]);
@@ -118,7 +124,7 @@ int ChannelScaling::run(int maxSweeps, const JobContext& job) {
         double largest = 1;
         for (const auto& link : m_links) {
             if (job.stopped()) return sweep;
-            largest = std::max(largest, equalizePair(link));
+            largest = std::max(largest, equalizePair(link, true));
             if (link.clipping && link.clipping->upper) limitCaps(link);
         }
         job.advance();
@@ -141,7 +147,7 @@ int ChannelScaling::runReferenceSweep() {
         // The second half of a triple was done with its first.
         const auto before = std::ranges::find(m_links, link.from, &ChannelLink::to);
         if (isFirstDepthwise && before != m_links.end() && !layer(before->from).weights.isDepthwise()) continue;
-        equalizePair(link);
+        equalizePair(link, false);
     }
     return 1;
 }

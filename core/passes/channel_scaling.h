@@ -32,13 +32,13 @@ private:
         LayerWeights weights;
         std::vector<float> maxima;          // max |w| of each block
         std::vector<double> output, input;  // factors applied so far
-        void outputRanges(std::vector<double>& ranges) const;
+        void outputRanges(std::vector<double>& ranges, bool isBiasCounted) const;
         void inputRanges(std::int64_t repeat, std::vector<double>& ranges) const;
         void divideOutput(const std::vector<double>& factors);
         void multiplyInput(const std::vector<double>& factors, std::int64_t repeat);
     };
     Layer& layer(std::size_t node);
-    double equalizePair(const ChannelLink& link);
+    double equalizePair(const ChannelLink& link, bool isBiasCounted);
     /// Channels share the grid of their activation, and one of faded weights would stretch it for all: balancing
     /// 1e-9 against 13 turns a cap of 6 into 1e7. Caps therefore grow to four times the median channel's at most.
     void limitCaps(const ChannelLink& link);

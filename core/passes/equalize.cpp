@@ -131,8 +131,7 @@ private:
 
         std::vector<double> absorbed;
         if (m_options.shouldAbsorbBias)
-            if (auto moved =
-                    absorbBias(m_graph, link, distributionOf(link.from, factors), m_options.isAimetCompatible)) {
+            if (auto moved = absorbBias(m_graph, link, distributionOf(link.from, factors), absorption())) {
                 absorbed.assign(moved->amounts.begin(), moved->amounts.end());
                 m_report.absorbed.push_back(std::move(*moved));
             }
@@ -143,6 +142,11 @@ private:
             const int rank = constantInput(m_graph, m_graph.nodes[link.from], 1)->rank();
             setChannelCaps(m_graph, *link.clipping, factors, absorbed, rank);
         }
+    }
+
+    [[nodiscard]] Absorption absorption() const {
+        if (m_options.isAimetCompatible) return Absorption::Reference;
+        return m_options.relu6 == CapMode::Replace ? Absorption::Statistical : Absorption::Exact;
     }
 
     [[nodiscard]] OutputDistribution distributionOf(std::size_t node, const std::vector<double>& factors) const {

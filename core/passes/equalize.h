@@ -33,6 +33,7 @@ enum class CapMode {
 struct EqualizeOptions {
     CapMode relu6 = CapMode::Exact;
     bool shouldFoldBatchNorms = true;
+    /// Where that keeps the function; with CapMode::Replace also by the three-sigma rule (see absorb_bias.h).
     bool shouldAbsorbBias = true;
     /// Sweeps over all pairs. One sweep is not a fixed point: a layer in two pairs is changed twice. Sweeps end early
     /// when no factor differs from 1 by more than a quarter (a third of a bit).

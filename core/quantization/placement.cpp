@@ -135,6 +135,19 @@ private:
         return false;
     }
 
+    /// One limit per channel behind a Relu, Max or weighted layer: the second half of a clipping activation, as exact
+    /// equalization writes it.
+    [[nodiscard]] bool isChannelLimit(const Node& node) const {
+        if ((!node.is("Min") && !node.is("Max")) || node.inputs.size() != 2) return false;
+        for (std::size_t slot = 0; slot < 2; ++slot) {
+            const std::size_t producer = m_topology.producer(node.inputs[1 - slot]);
+            if (producer == Topology::kNone || !isConstant(node.inputs[slot])) continue;
+            const Node& before = m_graph.nodes[producer];
+            return before.is("Relu") || before.is("Max") || isWeightedOp(before);
+        }
+        return false;
+    }
+
     void findSupergroups() {
         for (const std::size_t index : m_topology.order()) {
             for (const auto& group : m_rules.supergroups) {
@@ -151,7 +164,8 @@ private:
                     m_fusedWith[members[i]] = m_graph.nodes[members[i + 1]].label();
                 }
             }
-            if (m_settings.isAimetCompatible || !isBiasAdd(m_graph.nodes[index])) continue;
+            if (m_settings.isAimetCompatible) continue;
+            if (!isBiasAdd(m_graph.nodes[index]) && !isChannelLimit(m_graph.nodes[index])) continue;
             for (const std::string& input : m_graph.nodes[index].inputs) {
                 const std::size_t producer = m_topology.producer(input);
                 if (producer != Topology::kNone && m_topology.soleConsumer(input) == index) {

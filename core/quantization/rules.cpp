@@ -191,11 +191,6 @@ QuantizationRules builtInRules(bool isPerChannel, bool isAimetCompatible) {
     }
     for (const char* type : {"Add", "Gemm", "ConvTranspose"}) rules.supergroups.push_back({type, "Clip"});
     rules.supergroups.push_back({"MatMul", "Relu"});
-    // A cap per channel, as exact equalization writes it.
-    for (const char* type : {"Conv", "ConvTranspose", "Gemm", "Add"}) {
-        rules.supergroups.push_back({type, "Relu", "Min"});
-        rules.supergroups.push_back({type, "Max", "Min"});
-    }
     return rules;
 }
 

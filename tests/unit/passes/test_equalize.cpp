@@ -271,6 +271,21 @@ private slots:
                     });
     }
 
+    void aFadedChannelDoesNotBlowUpItsBias() {
+        Model model = block("Relu", {});
+        auto w1 = model.graph.initializer("w1")->tensor;
+        auto b1 = model.graph.initializer("b1")->tensor;
+        for (std::size_t i = 0; i < 3; ++i) w1.mutableData<float>()[5 * 3 + i] = 1e-9F;  // not below resolution at 1e6
+        b1.mutableData<float>()[5] = 2.F;
+        model.graph.initializer("w1")->tensor = w1;
+        model.graph.initializer("b1")->tensor = b1;
+        const auto equalized = equalize(model, {});
+        const auto* pair = pairFrom(equalized->report, "Conv_0");
+        QVERIFY(pair->constantChannels.empty());
+        QVERIFY2(pair->scales[0][5] > 1e-3F, qPrintable(QString::number(double(pair->scales[0][5]))));
+        QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
+    }
+
     void aChannelThatCanBeActiveIsNotDead() {
         Model model = block("Relu", {});
         auto b1 = model.graph.initializer("b1")->tensor;
@@ -294,16 +309,37 @@ private slots:
             .node("Relu", {"n"}, {"r"})
             .node("Conv", {"r", "w2"}, {"y"});
         const Model model = builder.build();
-        const auto equalized = equalize(model, {});
+        EqualizeOptions options;
+        QVERIFY(equalize(model, options)->report.absorbed.empty());  // exact: the rule of three sigma is not
+        options.relu6 = CapMode::Replace;
+        const auto equalized = equalize(model, options);
         QCOMPARE(equalized->report.absorbed.size(), std::size_t{1});
         const auto& absorbed = equalized->report.absorbed[0];
         QVERIFY(absorbed.amounts[0] > 0 && absorbed.amounts[1] > 0);
         QCOMPARE(absorbed.amounts[2], 0.F);
         QVERIFY(absorbed.biasAfter[0] < absorbed.biasBefore[0]);
         QVERIFY(relativeDifference(model, equalized->model) < 0.05);
-        EqualizeOptions options;
         options.shouldAbsorbBias = false;
         QVERIFY(relativeDifference(model, equalize(model, options)->model) < 1e-4);
+    }
+
+    void meansMoveExactlyWhereNothingLiesBetween() {
+        ModelBuilder builder;
+        builder.input("x", {1, 4, 6, 6})
+            .output("y")
+            .constant("w1", randomTensor({4, 4, 3, 3}, 1))
+            .constant("gamma", randomTensor({4}, 2))
+            .constant("beta", Tensor(Shape{4}, {3.F, 2.F, -1.F, 0.1F}))
+            .constant("mean", randomTensor({4}, 3))
+            .constant("var", randomTensor({4}, 4, 0.1F, 1.F))
+            .constant("w2", randomTensor({3, 4, 1, 1}, 5))
+            .node("Conv", {"x", "w1"}, {"c"})
+            .node("BatchNormalization", {"c", "gamma", "beta", "mean", "var"}, {"n"})
+            .node("Conv", {"n", "w2"}, {"y"});
+        const Model model = builder.build();
+        const auto equalized = equalize(model, {});
+        QCOMPARE(equalized->report.absorbed.size(), std::size_t{1});
+        QVERIFY(relativeDifference(model, equalized->model) < 1e-4);
     }
 
     void randomChainsKeepTheirFunction() {
