@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/desktop/main_window.h"
 
+#include <QAction>
 #include <QApplication>
 #include <QCloseEvent>
 #include <QDockWidget>
@@ -110,6 +111,7 @@ void MainWindow::createDocks() {
     const auto add = [this](const QString& title, const QString& name, QWidget* content, Qt::DockWidgetArea area) {
         auto* result = new QDockWidget(title, this);
         result->setObjectName(name);
+        result->toggleViewAction()->setObjectName(name + u"Action"_s);
         result->setWidget(content);
         addDockWidget(area, result);
         return result;
@@ -180,6 +182,7 @@ void MainWindow::connectSession() {
     connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
     connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
     connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStatus);
+    connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStages);
     connect(document.undoStack(), &QUndoStack::cleanChanged, this, &MainWindow::refreshTitle);
     refreshStages();
 }
@@ -196,7 +199,10 @@ void MainWindow::refreshStages() {
         const StageState state = document.stageState(static_cast<Stage>(stage));
         const bool isRunning = (stage == 0 && m_session.isOpening()) || (stage == 1 && m_session.isEqualizing()) ||
                                (stage == 2 && (m_session.isQuantizing() || m_session.isLoadingData()));
-        const QString text = isRunning                     ? tr("running …")
+        const Job* job = stage == 1 ? m_session.equalizeJob() : stage == 2 ? m_session.quantizeJob() : nullptr;
+        const bool hasShare = isRunning && job && job->isRunning() && job->fraction() >= 0;
+        const QString text = hasShare                      ? tr("running, %1 %").arg(qRound(100 * job->fraction()))
+                             : isRunning                   ? tr("running …")
                              : state == StageState::Empty  ? tr("no model")
                              : state == StageState::Stale  ? tr("out of date")
                              : state == StageState::NotRun ? (stage == 1 ? tr("not applied") : tr("not run"))
@@ -259,7 +265,6 @@ void MainWindow::showStage(int stage) {
     const bool hasModel = m_session.document().hasModel();
     m_rail->setVisible(hasModel);
     setDocksShown(hasModel);
-    emit m_session.busyChanged();
 }
 
 void MainWindow::setDocksShown(bool on) {
@@ -313,8 +318,9 @@ QList<plots::PlotView*> MainWindow::currentPlots() const {
 }
 
 void MainWindow::openPath(const QString& path) {
-    const auto source = Session::classify(path);
-    if (source == Session::Source::Data) {
+    if (const QString model = Session::modelInFolder(path); !model.isEmpty())
+        return m_session.openModel(model, Session::testDataInFolder(path) ? path : QString());
+    if (Session::classify(path) == Session::Source::Data) {
         if (!m_session.document().hasModel())
             return m_messages->show(MessageBar::Kind::Warning, tr("These look like data. Open a model first."),
                                     tr("Then drop the data again."));
@@ -392,6 +398,8 @@ void MainWindow::setTheme(Theme theme) {
 QString MainWindow::dropText(const QString& path) const {
     const QString name = QFileInfo(path).fileName();
     const bool hasModel = m_session.document().hasModel();
+    if (const QString model = Session::modelInFolder(path); !model.isEmpty())
+        return tr("Open %1 of this folder").arg(QFileInfo(model).fileName());
     switch (Session::classify(path)) {
         case Session::Source::Model:
             return hasModel ? tr("Open %1 in place of %2").arg(name, m_session.document().modelName())

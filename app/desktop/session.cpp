@@ -57,6 +57,17 @@ Session::Source Session::classify(const QString& path) {
     return Source::Unknown;
 }
 
+QString Session::modelInFolder(const QString& folder) {
+    if (!QFileInfo(folder).isDir()) return {};
+    const QDir place(folder);
+    const QStringList models = place.entryList({u"*.onnx"_s}, QDir::Files);
+    return models.size() == 1 ? place.filePath(models.front()) : QString();
+}
+
+bool Session::testDataInFolder(const QString& folder) {
+    return !QDir(folder).entryList({u"test_data_set_*"_s}, QDir::Dirs).isEmpty();
+}
+
 void Session::openModel(const QString& path, const QString& dataPath) {
     const QString absolute = QFileInfo(path).absoluteFilePath();
     m_openJob = m_jobs.start<LoadedModel>(

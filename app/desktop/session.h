@@ -23,6 +23,9 @@ public:
     const Document& document() const { return m_document; }
     Selection& selection() { return m_selection; }
     JobRunner& jobs() { return m_jobs; }
+    /// "running" with the share done, for stage states.
+    const Job* equalizeJob() const { return m_equalizeJob; }
+    const Job* quantizeJob() const { return m_quantizeJob; }
     bool isOpening() const { return isRunning(m_openJob); }
     bool isEqualizing() const { return isRunning(m_equalizeJob); }
     bool isQuantizing() const { return isRunning(m_quantizeJob); }
@@ -31,6 +34,9 @@ public:
     /// What a file or folder is to this program, for drops and the command line.
     enum class Source { Model, Data, Unknown };
     static Source classify(const QString& path);
+    /// The model of a folder that holds exactly one, as ONNX model archives do; empty otherwise.
+    static QString modelInFolder(const QString& folder);
+    static bool testDataInFolder(const QString& folder);
 
 public slots:
     /// Opens a model; with `dataPath` its data too. The current model stays when this fails.

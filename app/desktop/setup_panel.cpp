@@ -263,7 +263,7 @@ void SetupPanel::refresh() {
     m_preset->setCurrentIndex(presetOf(state.quantization));
     m_isRefreshing = false;
 
-    m_run->setEnabled(document.hasModel() && !state.data.path.isEmpty() && !m_session.isQuantizing());
+    m_run->setEnabled(document.data() != nullptr && !m_session.isQuantizing());
     m_run->setText(m_session.isQuantizing()         ? tr("Running …")
                    : document.isQuantizationFresh() ? tr("Run again")
                                                     : tr("Run"));

@@ -75,7 +75,7 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
     auto* sample = new QPushButton(symbolicIcon(u"sample"_s), tr("Try the sample"), zone);
     sample->setObjectName(u"startSample"_s);
     sample->setToolTip(tr("A small MobileNetV2-style network with 400 labelled pictures"));
-    for (QPushButton* button : {open, sample}) button->setMinimumHeight(32);
+    for (QPushButton* button : {open, sample}) button->setMinimumSize(148, 32);
     buttons->addStretch(1);
     buttons->addWidget(open);
     buttons->addSpacing(8);
@@ -97,7 +97,7 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
     m_list->setObjectName(u"recentList"_s);
     m_list->setAccessibleName(tr("Recent models"));
     m_list->setFrameShape(QFrame::NoFrame);
-    m_list->setAlternatingRowColors(false);
+    m_list->viewport()->setAutoFillBackground(false);
     m_list->setTextElideMode(Qt::ElideMiddle);
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_list->setContextMenuPolicy(Qt::CustomContextMenu);
@@ -139,6 +139,7 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
 
 void StartPage::fillRecent() {
     m_list->clear();
+    const int rowHeight = 2 * fontMetrics().height() + 12;
     for (const QString& path : m_recent->paths()) {
         const QFileInfo info(path);
         const bool isThere = info.exists();
@@ -146,12 +147,13 @@ void StartPage::fillRecent() {
         item->setText(isThere ? info.fileName() + u"\n"_s + info.absolutePath()
                               : tr("%1 (missing)").arg(info.fileName()) + u"\n"_s + info.absolutePath());
         item->setData(Qt::UserRole, path);
+        item->setSizeHint({0, rowHeight});
         item->setToolTip(path);
         if (!isThere) item->setFlags(item->flags() & ~Qt::ItemIsEnabled);
     }
     m_recentBox->setVisible(m_list->count() > 0);
     const int rows = std::min(m_list->count(), 6);
-    m_list->setFixedHeight(rows * (2 * fontMetrics().height() + 8) + 4);
+    m_list->setFixedHeight(rows * rowHeight + 4);
 }
 
 }  // namespace equant::ui

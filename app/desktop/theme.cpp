@@ -50,18 +50,26 @@ QPalette fromColours(const Colours& colours) {
     return palette;
 }
 
+/// As the desktop's palette was before the first theme replaced it.
+bool isDesktopDark() {
+    static const bool isDark = [] {
+        const QPalette desktop = QApplication::palette();
+        return desktop.color(QPalette::Window).lightness() < desktop.color(QPalette::WindowText).lightness();
+    }();
+    return isDark;
+}
+
 }  // namespace
 
 QPalette themePalette(Theme theme) {
     if (theme == Theme::Light) return fromColours(kLight);
     if (theme == Theme::Dark) return fromColours(kDark);
     // The desktop decides between light and dark; the colours are ours, so that contrasts hold.
-    const QPalette desktop = QApplication::style()->standardPalette();
-    const bool isDark = desktop.color(QPalette::Window).lightness() < desktop.color(QPalette::WindowText).lightness();
-    return fromColours(isDark ? kDark : kLight);
+    return fromColours(isDesktopDark() ? kDark : kLight);
 }
 
 void applyTheme(Theme theme) {
+    isDesktopDark();
     static const bool hasStyle = [] {
         QApplication::setStyle(QStyleFactory::create(u"Fusion"_s));
         return true;

@@ -2,6 +2,7 @@
 // The window from the outside: opens models, presses buttons, drops files, undoes, switches themes.
 #include <QAction>
 #include <QApplication>
+#include <QClipboard>
 #include <QComboBox>
 #include <QDockWidget>
 #include <QDropEvent>
@@ -15,6 +16,7 @@
 #include <QTableView>
 #include <QTest>
 
+#include "app/desktop/export_actions.h"
 #include "app/desktop/main_window.h"
 #include "core/graph/onnx_io.h"
 #include "tests/gui/support/window_fixture.h"
@@ -287,6 +289,75 @@ private slots:
         QCOMPARE(rows->rowCount(), 1);
         edit->clear();
         QCOMPARE(rows->rowCount(), 7);
+    }
+
+    void escapeClearsTheFilter() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->session().selection().setOne(QStringLiteral("Conv_0"));
+        auto* edit = window->layerPanel()->filterEdit();
+        edit->setFocus();
+        QTest::keyClicks(edit, QStringLiteral("/j"));  // typed, not taken as shortcuts
+        QCOMPARE(edit->text(), QStringLiteral("/j"));
+        QCOMPARE(window->layerPanel()->selectedLayers(), QStringList());  // hidden, but still selected
+        QTest::keyClick(edit, Qt::Key_Escape);
+        QVERIFY(edit->text().isEmpty());
+        QCOMPARE(window->layerPanel()->selectedLayers(), QStringList{QStringLiteral("Conv_0")});
+        QCOMPARE(window->session().selection().current(), QStringLiteral("Conv_0"));
+    }
+
+    void opensTheModelOfAFolder() {
+        QTemporaryDir folder;
+        QVERIFY(!test::writeModel(folder).isEmpty());
+        MainWindow window;
+        window.show();
+        window.openPath(folder.path());
+        QVERIFY(waitIdle(window));
+        QCOMPARE(window.session().document().modelName(), QStringLiteral("uneven.onnx"));
+    }
+
+    void takesPreprocessingFromBesideTheModel() {
+        QTemporaryDir folder;
+        const QString model = test::writeModel(folder);
+        QFile file(folder.filePath(QStringLiteral("uneven.preprocess.json")));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(R"({"resize":"none","channels":"RGB","scale":1.0})");
+        file.close();
+        MainWindow window;
+        window.show();
+        window.session().openModel(model, m_dataPath);
+        QVERIFY(waitIdle(window));
+        QCOMPARE(window.session().document().state().data.preprocess, file.fileName());
+        QVERIFY(window.session().document().data());
+        QCOMPARE(window.session().document().data()->preprocessing.preprocessing.scale, 1.0);
+    }
+
+    void savesPlotsAndCopiesCommands() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        window->showStage(1);
+        window->session().applyEqualization();
+        QVERIFY(waitIdle(*window));
+        QTemporaryDir folder;
+        window->findChild<ExportActions*>()->savePlots(folder.path(), QStringLiteral("svg"));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+        QCOMPARE(QDir(folder.path()).entryList({QStringLiteral("*.svg")}).size(), 6);  // all six of the page
+        window->session().document().edit(QStringLiteral("skip"),
+                                          [](DocumentState& state) { state.equalize.relu6 = CapMode::Skip; });
+        find<QAction>(*window, "copyEqualizeAction")->trigger();
+        const QString command = QApplication::clipboard()->text();
+        QVERIFY2(command.startsWith(QStringLiteral("equant-cli equalize ")), qPrintable(command));
+        QVERIFY(command.contains(QStringLiteral("--relu6 skip")));
+    }
+
+    void narrowWindowsHideTheSide() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        QVERIFY(!window->dock(QStringLiteral("inspectorDock"))->isHidden());
+        window->resize(800, 500);
+        QVERIFY(window->dock(QStringLiteral("inspectorDock"))->isHidden());
+        window->resize(1280, 800);
+        QVERIFY(!window->dock(QStringLiteral("inspectorDock"))->isHidden());
     }
 
     void paletteFindsActions() {

@@ -5,9 +5,9 @@
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QItemSelection>
+#include <QKeyEvent>
 #include <QLabel>
 #include <QLineEdit>
-#include <QShortcut>
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -67,7 +67,8 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     weighted->setObjectName(u"onlyWeighted"_s);
     weighted->setToolTip(tr("Show only layers that have weights"));
     weighted->setCheckable(true);
-    connect(weighted, &QToolButton::toggled, m_filter, &LayerFilter::setOnlyWeighted);
+    connect(weighted, &QToolButton::toggled, this,
+            [this](bool on) { keepingSelection([&] { m_filter->setOnlyWeighted(on); }); });
     connect(weighted, &QToolButton::toggled, this, &LayerPanel::styleToggles);
     bar->addWidget(weighted);
     bar->addSpacing(8);
@@ -81,9 +82,12 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     layout->addLayout(bar);
     layout->addWidget(m_view, 1);
 
-    connect(m_filterEdit, &QLineEdit::textChanged, m_filter, &LayerFilter::setFilterText);
+    connect(m_filterEdit, &QLineEdit::textChanged, this,
+            [this](const QString& text) { keepingSelection([&] { m_filter->setFilterText(text); }); });
     connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
-        if (!m_isSyncing) emit selectionChanged(selectedLayers());
+        if (m_isSyncing) return;
+        m_wanted = selectedLayers();
+        emit selectionChanged(m_wanted);
     });
     for (const auto signal : {&QAbstractItemModel::rowsInserted, &QAbstractItemModel::rowsRemoved})
         connect(m_filter, signal, this, &LayerPanel::updateCount);
@@ -91,11 +95,7 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
         updateCount();
         updateColumns();
     });
-    auto* escape = new QShortcut(Qt::Key_Escape, m_filterEdit, nullptr, nullptr, Qt::WidgetShortcut);
-    connect(escape, &QShortcut::activated, this, [this] {
-        m_filterEdit->clear();
-        m_view->setFocus();
-    });
+    m_filterEdit->installEventFilter(this);
     updateColumns();
     updateCount();
 }
@@ -132,6 +132,27 @@ void LayerPanel::styleToggles() {
     }
 }
 
+bool LayerPanel::eventFilter(QObject* watched, QEvent* event) {
+    const bool isKey = event->type() == QEvent::ShortcutOverride || event->type() == QEvent::KeyPress;
+    if (watched != m_filterEdit || !isKey || static_cast<QKeyEvent*>(event)->key() != Qt::Key_Escape)
+        return QWidget::eventFilter(watched, event);
+    // Escape belongs to the box while one types in it, not to the window.
+    event->accept();
+    if (event->type() == QEvent::KeyPress) {
+        m_filterEdit->clear();
+        m_view->setFocus();
+    }
+    return true;
+}
+
+/// Filtering hides rows; it does not unselect layers.
+void LayerPanel::keepingSelection(const std::function<void()>& change) {
+    m_isSyncing = true;
+    change();
+    m_isSyncing = false;
+    setSelectedLayers(QStringList(m_wanted));
+}
+
 void LayerPanel::changeEvent(QEvent* event) {
     QWidget::changeEvent(event);
     if (event->type() == QEvent::PaletteChange) styleToggles();
@@ -156,6 +177,7 @@ void LayerPanel::updateCount() {
 }
 
 void LayerPanel::setSelectedLayers(const QStringList& names) {
+    m_wanted = names;
     if (names == selectedLayers()) return;
     m_isSyncing = true;
     QItemSelection selection;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <QWidget>
+#include <functional>
 
 #include "widgets/models/layer_model.h"
 
@@ -37,11 +38,13 @@ signals:
 
 protected:
     void changeEvent(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
     QToolButton* addSetButton(const QString& text, ColumnSet set);
     void updateColumns();
     void styleToggles();
+    void keepingSelection(const std::function<void()>& change);
     void updateCount();
 
     LayerModel* m_model;
@@ -51,6 +54,7 @@ private:
     QLabel* m_count;
     QList<QToolButton*> m_setButtons;
     QToolButton* m_weighted = nullptr;
+    QStringList m_wanted;  ///< selected layers, those that the filter hides included
     bool m_isSyncing = false;
 };
 
