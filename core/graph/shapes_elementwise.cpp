@@ -42,7 +42,8 @@ void inferWhere(Inference& in) {
 
 /// The slope broadcasts to the data, never the other way.
 void inferPRelu(Inference& in) {
-    if (in.shape(0) && in.shape(1)) requireBroadcastsTo(*in.shape(1), *in.shape(0), "the slope");
+    // Before opset 7 a vector of slopes belongs to the channels.
+    if (in.shape(0) && in.shape(1) && in.opset() >= 7) requireBroadcastsTo(*in.shape(1), *in.shape(0), "the slope");
     inferSame(in);
 }
 

@@ -49,7 +49,8 @@ Result<std::vector<Tensor>> constantNode(const Node& node) {
 Result<Kernel> makeKernel(const Node& node, std::int64_t opset) {
     if (node.domain.empty()) {
         for (const auto table : {elementwiseKernels(), reduceKernels(), movementKernels(), normalizationKernels(),
-                                 resizeKernels(), selectionKernels(), convolutionKernels(), matrixKernels()}) {
+                                 resizeKernels(), selectionKernels(), convolutionKernels(), matrixKernels(),
+                                 signalKernels(), lossKernels(), controlKernels()}) {
             const auto found = std::find_if(table.begin(), table.end(),
                                             [&](const KernelEntry& entry) { return entry.opType == node.opType; });
             if (found != table.end()) return found->make(node, opset);

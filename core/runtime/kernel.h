@@ -64,6 +64,9 @@ std::span<const KernelEntry> resizeKernels();
 std::span<const KernelEntry> selectionKernels();
 std::span<const KernelEntry> convolutionKernels();  ///< direct, slow, exact: also for what oneDNN does not cover
 std::span<const KernelEntry> matrixKernels();
+std::span<const KernelEntry> signalKernels();
+std::span<const KernelEntry> lossKernels();
+std::span<const KernelEntry> controlKernels();  ///< If, Loop, Scan: see kernels/control.h for their inputs
 
 /// The kernel of a node. Unsupported when there is none.
 Result<Kernel> makeKernel(const Node& node, std::int64_t opset);

@@ -10,6 +10,7 @@
 #include "core/runtime/evaluate.h"
 #include "core/runtime/fake_quantize.h"
 #include "core/runtime/ir.h"
+#include "core/runtime/kernels/control.h"
 #include "core/runtime/operators.h"
 
 namespace equant::ir {
@@ -82,7 +83,7 @@ private:
             if (producer == Topology::kNone || m_isNeeded[producer]) continue;
             m_isNeeded[producer] = true;
             const Node& node = m_model.graph.nodes[producer];
-            open.insert(open.end(), node.inputs.begin(), node.inputs.end());
+            for (std::string& input : argumentNames(node)) open.push_back(std::move(input));
         }
         return {};
     }
@@ -140,7 +141,8 @@ private:
         if (const auto found = m_facts.find(valueName); found != m_facts.end()) {
             value.dtype = found->second.dtype;
             const auto& shape = found->second.shape;
-            if (shape && std::all_of(shape->begin(), shape->end(), [](auto dim) { return dim >= 0; }))
+            if (shape && value.dtype != DType::Undefined &&
+                std::all_of(shape->begin(), shape->end(), [](auto dim) { return dim >= 0; }))
                 value.shape = shape;
         }
         m_program.values.push_back(std::move(value));
@@ -198,7 +200,7 @@ private:
 
     Status addNode(const Node& node) {
         std::vector<ValueId> inputs;
-        for (const std::string& input : node.inputs) {
+        for (const std::string& input : argumentNames(node)) {
             if (input.empty()) {
                 inputs.push_back(kNoValue);
                 continue;

@@ -46,6 +46,13 @@ bool isAlias(const Node& node) {
            node.is("Unsqueeze") || node.is("Dropout");
 }
 
+/// Dropout in training mode is random; its kernel says so.
+bool isTraining(const Program& program, const Op& op) {
+    if (!op.node->is("Dropout") || op.inputs.size() < 3 || op.inputs[2] == kNoValue) return false;
+    const auto& mode = program.values[op.inputs[2]].constant;
+    return !mode || mode->dtype() != DType::Bool || mode->count() != 1 || mode->data<bool>()[0];
+}
+
 bool isConvUsable(const Program& program, const Op& op) {
     const std::size_t rank = shapeOf(program, op.inputs[0]).size();
     return rank >= 3 && rank <= 5 && shapeOf(program, op.inputs[1]).size() == rank;
@@ -202,7 +209,7 @@ void classify(Program& program, Op& op) {
         return;
     const Value& input = program.values[op.inputs[0]];
     const Value& output = program.values[op.outputs[0]];
-    if (isAlias(node) && input.shape && output.shape && !input.constant &&
+    if (isAlias(node) && !isTraining(program, op) && input.shape && output.shape && !input.constant &&
         (op.outputs.size() == 1 || op.outputs[1] == kNoValue) && input.dtype == output.dtype) {
         op.kind = Kind::Alias;
         op.inputs.resize(1);

@@ -39,6 +39,7 @@ struct Runner::State {
         std::vector<std::pair<std::size_t, std::size_t>> inputs;  ///< (memory, plan input): fed anew every run
     };
     struct Dynamic {
+        DType dtype = DType::Undefined;
         Shape shape;
         AlignedBytes bytes;
         std::size_t capacity = 0;
@@ -126,7 +127,8 @@ std::byte* Runner::State::address(const Location& where) const {
 TensorView Runner::State::view(std::size_t slot) const {
     if (slot == kNoSlot) return {};
     const TensorSlot& what = plan->slots[slot];
-    return {what.dtype, what.isDynamic ? dynamics[slot].shape : what.shape, address(what.location)};
+    if (what.isDynamic) return {dynamics[slot].dtype, dynamics[slot].shape, address(what.location)};
+    return {what.dtype, what.shape, address(what.location)};
 }
 
 Tensor Runner::State::tensor(std::size_t slot) const {
@@ -156,6 +158,7 @@ Status Runner::State::executeKernel(const KernelStep& step, const std::string& d
             dynamic.bytes = allocateAligned(needed);
             dynamic.capacity = needed;
         }
+        dynamic.dtype = type;
         dynamic.shape = shape;
         return dynamic.bytes.get();
     };

@@ -182,11 +182,19 @@ Result<Kernel> makePow(const Node&, std::int64_t) {
     });
 }
 
-Result<Kernel> makePRelu(const Node&, std::int64_t) {
-    return makeChecked(2, [](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+/// Before opset 7 a vector of slopes belongs to the channels (axis 1) without further ado.
+Result<Kernel> makePRelu(const Node&, std::int64_t opset) {
+    return makeChecked(2, [opset](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         if (auto status = requireSameType(inputs[0], inputs[1]); !status) return status;
+        TensorView slopes = inputs[1];
+        Shape perChannel;
+        if (opset < 7 && slopes.shape.size() == 1 && inputs[0].shape.size() > 2) {
+            perChannel.assign(inputs[0].shape.size() - 1, 1);
+            perChannel[0] = slopes.shape[0];
+            slopes.shape = perChannel;
+        }
         return dispatch(SignedTypes{}, inputs[0].dtype, [&]<typename T>() -> Status {
-            return broadcastInto<T, T, T>(inputs[0], inputs[1], outputs,
+            return broadcastInto<T, T, T>(inputs[0], slopes, outputs,
                                           [](T x, T slope) { return x < T{0} ? wrapMultiply(x, slope) : x; });
         });
     });

@@ -43,10 +43,48 @@ Status requireChannels(const Inputs& inputs, std::size_t first, std::size_t coun
     return {};
 }
 
+/// Normalizes by the batch's own statistics and moves the running ones (outputs 1 and 2) towards them; opset 14.
+Kernel trainingBatchNormalization(double epsilon, double momentum) {
+    return makeChecked(5, [=](const Inputs& inputs, KernelOutputs& outputs) -> Status {
+        const TensorView& x = inputs[0];
+        if (x.shape.size() < 2) return invalid("BatchNormalization needs an input [N, C, ...], not {}.", show(x.shape));
+        const AxisSplit split = splitAt(x.shape, 1);
+        if (auto status = requireChannels(inputs, 1, 4, split.extent); !status) return status;
+        return dispatch(FloatTypes{}, x.dtype, [&]<typename T>() -> Status {
+            auto out = makeOutputAs<T>(outputs, 0, shapeOf(x));
+            auto runningMean = makeOutputAs<T>(outputs, 1, {split.extent});
+            auto runningVariance = makeOutputAs<T>(outputs, 2, {split.extent});
+            if (!out) return fail(std::move(out.error()));
+            if (!runningMean) return fail(std::move(runningMean.error()));
+            if (!runningVariance) return fail(std::move(runningVariance.error()));
+            std::vector<T> channel(static_cast<std::size_t>(split.outer * split.inner));
+            for (std::int64_t c = 0; c < split.extent; ++c) {
+                const auto parameter = [&](std::size_t slot) { return static_cast<double>(inputs[slot].as<T>()[c]); };
+                const auto at = [&](std::int64_t n) { return (n * split.extent + c) * split.inner; };
+                for (std::int64_t n = 0; n < split.outer; ++n)
+                    std::copy_n(x.as<T>() + at(n), split.inner, channel.data() + n * split.inner);
+                const Moments moments = momentsOf(channel.data(), split.outer * split.inner);
+                const double scale = parameter(1) / std::sqrt(moments.variance + epsilon);
+                const double shift = parameter(2) - moments.mean * scale;
+                for (std::int64_t n = 0; *out != nullptr && n < split.outer; ++n)
+                    scaleAndShift(x.as<T>() + at(n), split.inner, static_cast<T>(scale), static_cast<T>(shift),
+                                  *out + at(n));
+                const auto moved = [&](double old, double now) {
+                    return static_cast<T>(old * momentum + now * (1.0 - momentum));
+                };
+                if (*runningMean != nullptr) (*runningMean)[c] = moved(parameter(3), moments.mean);
+                if (*runningVariance != nullptr) (*runningVariance)[c] = moved(parameter(4), moments.variance);
+            }
+            return {};
+        });
+    });
+}
+
 /// Inputs: x [N, C, ...], scale, bias, mean, variance [C].
 Result<Kernel> makeBatchNormalization(const Node& node, std::int64_t opset) {
     const auto epsilon = static_cast<double>(node.floatAttribute("epsilon", 1e-5F));
-    if (node.intAttribute("training_mode", 0) != 0) return unsupported("BatchNormalization in training mode.");
+    if (node.intAttribute("training_mode", 0) != 0)
+        return trainingBatchNormalization(epsilon, static_cast<double>(node.floatAttribute("momentum", 0.9F)));
     if (opset < 9 && node.intAttribute("spatial", 1) == 0) return unsupported("BatchNormalization with spatial = 0.");
     return makeChecked(5, [epsilon](const Inputs& inputs, KernelOutputs& outputs) -> Status {
         const TensorView& x = inputs[0];

@@ -13,7 +13,8 @@ Result<std::int64_t> normalizeIndex(std::int64_t index, std::int64_t extent) {
 
 std::span<const KernelEntry> selectionKernels() {
     using namespace kernels;
-    static const auto kAll = joinTables({gatherKernels(), scatterKernels(), pickKernels(), nmsKernels()});
+    static const auto kAll =
+        joinTables({gatherKernels(), scatterKernels(), pickKernels(), nmsKernels(), uniqueKernels()});
     return kAll;
 }
 

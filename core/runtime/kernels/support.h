@@ -38,6 +38,7 @@ class Inputs {
 public:
     explicit Inputs(std::span<const TensorView> views) : m_views(views) {}
     [[nodiscard]] std::size_t size() const { return m_views.size(); }
+    [[nodiscard]] std::span<const TensorView> all() const { return m_views; }
     [[nodiscard]] bool has(std::size_t i) const { return i < m_views.size() && !m_views[i].isOmitted(); }
     const TensorView& operator[](std::size_t i) const { return i < m_views.size() ? m_views[i] : kOmitted; }
 

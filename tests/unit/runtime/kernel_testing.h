@@ -26,19 +26,9 @@ private:
     std::vector<Tensor> m_tensors;
 };
 
-inline Result<Kernel> kernelFor(const Node& node, std::int64_t opset) {
-    for (const auto& table : {elementwiseKernels(), reduceKernels(), movementKernels(), normalizationKernels(),
-                              resizeKernels(), selectionKernels(), convolutionKernels(), matrixKernels()}) {
-        for (const auto& entry : table) {
-            if (entry.opType == node.opType) return entry.make(node, opset);
-        }
-    }
-    return fail(ErrorCode::Unsupported, fmt::format("no kernel for {}", node.opType));
-}
-
 /// The node's outputs; an empty tensor stands for an omitted input.
 inline Result<std::vector<Tensor>> run(const Node& node, const std::vector<Tensor>& inputs, std::int64_t opset = 17) {
-    const auto kernel = kernelFor(node, opset);
+    const auto kernel = makeKernel(node, opset);
     if (!kernel) return fail(kernel.error());
     std::vector<TensorView> views;
     for (const auto& tensor : inputs) views.push_back({tensor.dtype(), tensor.shape(), tensor.bytes().data()});
