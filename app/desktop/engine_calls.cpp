@@ -3,6 +3,7 @@
 
 #include <QCoreApplication>
 #include <QFileInfo>
+#include <algorithm>
 
 #include "core/graph/onnx_io.h"
 #include "widgets/bridge/text.h"
@@ -18,6 +19,15 @@ constexpr std::uint64_t kSeed = 1;
 
 QString translated(const char* text) {
     return QCoreApplication::translate("EngineCalls", text);
+}
+
+/// Photographs would make the window slow; a preview needs no more than this.
+Image thumbnail(Image image) {
+    constexpr int kSide = 256;
+    const int longest = std::max(image.width, image.height);
+    if (longest <= kSide) return image;
+    const auto scaled = [longest](int side) { return std::max(1, side * kSide / longest); };
+    return resizeImage(image, scaled(image.width), scaled(image.height));
 }
 
 }  // namespace
@@ -92,8 +102,8 @@ Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const 
         picture.caption = isNamed ? toQString(classes[static_cast<std::size_t>(*label)])
                           : label ? translated("label %1").arg(*label)
                                   : toQString(loaded.dataset->sampleName(index));
-        picture.original = std::move(*original);
-        picture.seen = asPicture(sample->inputs.front(), loaded.preprocessing.preprocessing);
+        picture.original = thumbnail(std::move(*original));
+        picture.seen = thumbnail(asPicture(sample->inputs.front(), loaded.preprocessing.preprocessing));
         loaded.pictures.push_back(std::move(picture));
         job.advance();
     }

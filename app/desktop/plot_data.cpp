@@ -102,7 +102,7 @@ plots::CostBarsData costData(const LoadedModel& loaded) {
     for (const LayerInfo& layer : loaded.inspection.layers) {
         if (layer.weightShape.empty() && layer.macs == 0) continue;
         const QString name = toQString(layer.name);
-        data.layers.push_back({name, name, toQString(layer.opType), static_cast<double>(layer.parameters),
+        data.layers.push_back({name, shortName(name), toQString(layer.opType), static_cast<double>(layer.parameters),
                                static_cast<double>(layer.macs), static_cast<double>(layer.activationBytes)});
     }
     return data;
@@ -114,7 +114,7 @@ plots::RangeDumbbellData dumbbellData(const LoadedModel& loaded, const Equalized
         const QString name = toQString(ranges.layer);
         const auto before = imbalanceOf(&ranges);
         const auto now = after ? imbalanceOf(findRanges(after->ranges, name)) : std::nullopt;
-        data.layers.push_back({name, name, before.value_or(plots::kNone), now.value_or(plots::kNone)});
+        data.layers.push_back({name, shortName(name), before.value_or(plots::kNone), now.value_or(plots::kNone)});
     }
     return data;
 }
@@ -220,7 +220,7 @@ plots::DiagnosisData diagnosisData(const QuantizationResult& result) {
 plots::SqnrProfileData profileData(const QuantizationResult& result) {
     plots::SqnrProfileData data;
     for (const LayerNoise& noise : result.layers)
-        data.layers.push_back({noise.layer, noise.layer, noise.localDb.value_or(plots::kNone),
+        data.layers.push_back({noise.layer, shortName(noise.layer), noise.localDb.value_or(plots::kNone),
                                noise.accumulatedDb.value_or(plots::kNone)});
     return data;
 }

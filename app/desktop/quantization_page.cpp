@@ -22,6 +22,9 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
+/// Layers below it deserve a look; the line can be dragged.
+constexpr double kLowSqnrDb = 15.0;
+
 /// A vertical scroll area that is as wide as its content wants.
 class ColumnScroll : public QScrollArea {
 public:
@@ -60,6 +63,7 @@ QuantizationPage::QuantizationPage(Session& session, QWidget* parent)
     m_profile->setObjectName(u"sqnrProfile"_s);
     m_profile->setEmptyText(tr("Run to see in which layers the noise comes in."));
     m_profile->setMinimumHeight(150);
+    m_profile->setThreshold(kLowSqnrDb);
 
     auto* scroll = new ColumnScroll(this);
     scroll->setWidget(m_setup);

@@ -4,6 +4,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "widgets/bridge/text.h"
 #include "widgets/models/finding_model.h"
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_model.h"
@@ -107,6 +108,31 @@ private slots:
         QCOMPARE(model.index(0, FindingModel::Id).data().toString(), QStringLiteral("b"));
         QCOMPARE(model.index(0, FindingModel::Message).data().toString(), QStringLiteral("bad fix it"));
         QCOMPARE(model.index(0, 0).data(FindingModel::SubjectRole).toString(), QStringLiteral("y"));
+    }
+
+    void shortNames_data() {
+        QTest::addColumn<QString>("name");
+        QTest::addColumn<QString>("wanted");
+        QTest::newRow("plain") << "conv1"
+                               << "conv1";
+        QTest::newRow("exported") << "/blocks/blocks.0/depthwise/conv/Conv"
+                                  << "blocks.0/depthwise";
+        QTest::newRow("short") << "/stem/conv/Conv"
+                               << "stem";
+        QTest::newRow("operator only") << "/Conv"
+                                       << "Conv";
+        QTest::newRow("other type") << "/stem/relu6/Clip"
+                                    << "stem/relu6";
+        QTest::newRow("empty") << ""
+                               << "";
+        QTest::newRow("slashes") << "//"
+                                 << "//";
+    }
+
+    void shortNames() {
+        QFETCH(QString, name);
+        QFETCH(QString, wanted);
+        QCOMPARE(shortName(name), wanted);
     }
 
     void pairsAskBeforeTheyChange() {

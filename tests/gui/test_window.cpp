@@ -192,7 +192,7 @@ private slots:
         auto* scatter = find<PlotView>(*window, "costScatter");
         emit scatter->selectionChanged({QStringLiteral("Conv_4")});
         QCOMPARE(window->layerPanel()->selectedLayers(), QStringList{QStringLiteral("Conv_4")});
-        QTest::keyClick(window.get(), Qt::Key_Escape);
+        find<QAction>(*window, "escapeAction")->trigger();
         QVERIFY(window->session().selection().layers().isEmpty());
         QVERIFY(window->layerPanel()->selectedLayers().isEmpty());
     }

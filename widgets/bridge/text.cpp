@@ -36,9 +36,12 @@ std::filesystem::path toPath(const QString& text) {
 
 QString shortName(const QString& layer) {
     QStringList parts = layer.split(u'/', Qt::SkipEmptyParts);
-    // Exporters end names with the operator's type; the table says that already.
-    if (parts.size() > 1 && parts.back().front().isUpper()) parts.removeLast();
-    return parts.isEmpty() ? layer : parts.mid(std::max<qsizetype>(0, parts.size() - 3)).join(u'/');
+    // Exporters end names with the operator's type, often twice ("stem/conv/Conv"); tables say the type anyway.
+    if (parts.size() > 1 && parts.back().front().isUpper()) {
+        const QString type = parts.takeLast();
+        if (parts.size() > 1 && parts.back().compare(type, Qt::CaseInsensitive) == 0) parts.removeLast();
+    }
+    return parts.isEmpty() ? layer : parts.mid(std::max<qsizetype>(0, parts.size() - 2)).join(u'/');
 }
 
 namespace {
