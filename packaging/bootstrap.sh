@@ -54,7 +54,7 @@ test)
     install_missing_packages
     build_all
     say "Testing"
-    ctest --preset release --parallel "$(nproc)"
+    ctest --preset release --parallel "$(nproc)" --label-exclude acceptance
     ;;
 *)
     sed -n '3,6s/^# //p' "${BASH_SOURCE[0]}"

@@ -142,9 +142,7 @@ void addBench(CommandRegistry& registry) {
     command->add_option("--runs", options->runs, "Timed runs of each (default 30)")
         ->check(CLI::Range(1, 100000).description(""))
         ->type_name("N");
-    command
-        ->add_option("--encodings", options->encodings,
-                     "Encodings to simulate (default: 8 bits per tensor, calibrated on random inputs)")
+    command->add_option("--encodings", options->encodings, "Simulate these (default: 8 bits, ranges of random inputs)")
         ->type_name("FILE");
 }
 

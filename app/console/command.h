@@ -5,9 +5,11 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "app/console/help_formatter.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
 
@@ -43,6 +45,9 @@ struct CommandRegistry {
     CLI::App* add(const std::string& name, const std::string& summary, CommandFunction run) {
         CLI::App* command = app.add_subcommand(name, summary);
         command->fallthrough();
+        command->formatter(std::make_shared<HelpFormatter>());
+        command->set_help_flag("--help", "")->group("");
+        command->footer("Also: --threads N, --seed N, --json FILE or -, --quiet (see equant-cli --help)");
         command->callback([this, run = std::move(run)] { chosen = run; });
         return command;
     }

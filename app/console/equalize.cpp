@@ -2,7 +2,6 @@
 #include "core/passes/equalize.h"
 
 #include <fmt/format.h>
-#include <map>
 #include <memory>
 
 #include "app/console/command.h"
@@ -57,6 +56,7 @@ std::string reportText(const EqualizeReport& report) {
 }
 
 Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandContext& context) {
+    if (const auto status = checkTarget(command.output); !status) return fail(status.error());
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
     EqualizeOptions options = command.options;
@@ -96,21 +96,20 @@ void addEqualize(CommandRegistry& registry) {
                                  [options](const CommandContext& context) { return runEqualize(*options, context); });
     addModelOption(*command, options->model);
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
-    const std::map<std::string, CapMode> modes{
-        {"exact", CapMode::Exact}, {"replace", CapMode::Replace}, {"skip", CapMode::Skip}};
-    command
-        ->add_option("--relu6", options->options.relu6,
-                     "exact: a cap per channel, the function is kept (default); replace: by ReLU; skip")
-        ->transform(CLI::CheckedTransformer(modes))
+    addChoice<CapMode>(*command, "--relu6", options->options.relu6,
+                       {{"exact", CapMode::Exact}, {"replace", CapMode::Replace}, {"skip", CapMode::Skip}},
+                       "exact: a cap per channel (default); replace: by ReLU; skip")
         ->type_name("MODE");
     command->add_flag("--no-bias-absorption", options->shouldNotAbsorb, "Leave high biases where they are");
     command->add_option("--iterations", options->options.iterations, "Most sweeps over all pairs (default 20)")
-        ->check(CLI::Range(1, 1000));
+        ->check(CLI::Range(1, 1000).description(""))
+        ->type_name("N");
     command->add_flag("--keep-constant-channels{false}", options->options.shouldSilenceConstantChannels,
                       "Leave the weights that read channels which never change");
     command->add_option("--exclude", options->options.excluded, "Leave the pair that begins with this layer alone")
         ->allow_extra_args(false)
         ->type_name("LAYER");
+    command->add_flag("--keep-batch-norms{false}", options->options.shouldFoldBatchNorms, "Do not fold batch norms");
     command->add_flag("--aimet-compatible", options->options.isAimetCompatible,
                       "One sweep with AIMET's own rules, ReLU6 replaced");
     options->data.addTo(*command, "--data", "Samples to compare the outputs on (default: random inputs)", false);

@@ -65,7 +65,8 @@ void addEvaluate(CommandRegistry& registry) {
     command->add_option("--encodings", options->encodings, "Simulate quantization with these encodings")
         ->type_name("FILE");
     command->add_option("--batch", options->options.batch, "Samples in one forward pass (default 8)")
-        ->check(CLI::Range(1, 4096));
+        ->check(CLI::Range(1, 4096).description(""))
+        ->type_name("N");
 }
 
 }  // namespace equant::console

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/console/command.h"
+#include "app/console/options.h"
 #include "app/console/progress_printer.h"
 #include "core/base/file.h"
 
@@ -59,6 +60,11 @@ int report(const Result<CommandResult>& result, const GlobalOptions& options) {
 }
 
 int runCommand(const CommandFunction& command, const GlobalOptions& options) {
+    if (options.json != "-")
+        if (const auto status = checkTarget(options.json); !status) {
+            fmt::print(stderr, "equant-cli: {}\n", describe(status.error()));
+            return kFailed;
+        }
     std::signal(SIGINT, onInterrupt);
     std::signal(SIGTERM, onInterrupt);
     Progress progress;
@@ -69,6 +75,19 @@ int runCommand(const CommandFunction& command, const GlobalOptions& options) {
         return command({options, {stop.get_token(), &progress}});
     }();
     return report(result, options);
+}
+
+/// Help and version are no errors; a wrong command line is one sentence.
+int reportUsage(const CLI::App& app, const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    const auto unknown = app.remaining();
+    const auto chosen = app.get_subcommands();
+    const bool isUnknownCommand = chosen.empty() && !unknown.empty();
+    fmt::print(
+        stderr, "equant-cli: {}. See equant-cli {}--help.\n",
+        isUnknownCommand ? fmt::format("There is no command \"{}\"", unknown.front()) : std::string(error.what()),
+        chosen.empty() ? std::string() : chosen.front()->get_name() + " ");
+    return kUsage;
 }
 
 int runMain(int argc, char** argv) {
@@ -94,7 +113,7 @@ int runMain(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : kUsage;
+        return reportUsage(app, error);
     }
     return runCommand(registry.chosen, options);
 }

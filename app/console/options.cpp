@@ -13,9 +13,14 @@ namespace equant::console {
 void DataOptions::addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired) {
     auto* option = command.add_option(flag, path, help)->type_name("PATH");
     if (isRequired) option->required();
-    command.add_option("--limit", dataset.limit, "Use at most N samples, spread over the set");
-    command.add_option("--offset", dataset.offset, "Skip the first N samples");
-    command.add_option("--preprocess", dataset.preprocess, "imagenet, unit, signed, none, or a JSON file");
+    command.add_option("--limit", dataset.limit, "Use at most N samples, spread over the set")
+        ->check(CLI::NonNegativeNumber.description(""))
+        ->type_name("N");
+    command.add_option("--offset", dataset.offset, "Skip the first N samples")
+        ->check(CLI::NonNegativeNumber.description(""))
+        ->type_name("N");
+    command.add_option("--preprocess", dataset.preprocess, "imagenet, unit, signed, none, or a JSON file")
+        ->type_name("P");
 }
 
 void addModelOption(CLI::App& command, std::string& path) {
@@ -38,6 +43,9 @@ Status checkTarget(const std::string& path) {
     if (std::filesystem::is_directory(path, ignored))
         return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path);
     const auto parent = std::filesystem::absolute(path, ignored).parent_path();
+    if (std::filesystem::exists(parent, ignored) && !std::filesystem::is_directory(parent, ignored))
+        return fail(ErrorCode::Io, "The file could not be written: what should be its folder is a file.",
+                    "Choose another place.", path);
     if (!std::filesystem::is_directory(parent, ignored))
         return fail(ErrorCode::Io, "The file could not be written: its folder does not exist.",
                     "Create the folder first or choose another place.", path);

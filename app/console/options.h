@@ -3,7 +3,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
@@ -24,6 +27,26 @@ Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 
 /// Fails where a file could not be written: before the work, not after it. An empty path is none to write.
 [[nodiscard]] Status checkTarget(const std::string& path);
+
+/// Accepts the names in `choices` only; a wrong one is a usage error that lists them.
+template <typename T>
+CLI::Option* addChoice(CLI::App& command, const std::string& flag, T& value,
+                       const std::vector<std::pair<std::string, T>>& choices, const std::string& help) {
+    const auto find = [choices](const std::string& text) -> std::optional<T> {
+        for (const auto& [name, choice] : choices)
+            if (name == text) return choice;
+        return std::nullopt;
+    };
+    std::string names;
+    for (const auto& choice : choices) names += (names.empty() ? "" : ", ") + choice.first;
+    const auto complain = [find, names](const std::string& text) {
+        return find(text) ? std::string() : "\"" + text + "\" is none of " + names;
+    };
+    return command
+        .add_option_function<std::string>(
+            flag, [&value, find](const std::string& text) { value = *find(text); }, help)
+        ->check(CLI::Validator(complain, ""));
+}
 
 void addModelOption(CLI::App& command, std::string& path);
 

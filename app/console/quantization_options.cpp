@@ -11,12 +11,14 @@ namespace equant::console {
 
 void addSchemeOptions(CLI::App& command, RangeScheme& scheme, double& percentile) {
     const auto known = [](const std::string& text) {
-        return parseRangeScheme(text) ? std::string() : "is not minmax, sqnr, percentile, mse or entropy";
+        return parseRangeScheme(text)
+                   ? std::string()
+                   : "\"" + text + "\" is none of minmax (tf), sqnr (tf-enhanced), percentile, mse, entropy";
     };
     command
         .add_option_function<std::string>(
             "--scheme", [&scheme](const std::string& text) { scheme = *parseRangeScheme(text); },
-            "minmax (tf), sqnr (tf-enhanced), percentile, mse or entropy (default minmax)")
+            "minmax (tf, default), sqnr (tf-enhanced), percentile, mse, entropy")
         ->check(CLI::Validator(known, ""))
         ->type_name("S");
     command.add_option("--percentile", percentile, "Share of values kept, for --scheme percentile (default 99.99)")

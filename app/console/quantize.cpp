@@ -2,7 +2,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
-#include <map>
 #include <memory>
 
 #include "app/console/command.h"
@@ -156,13 +155,17 @@ void addDataOptions(CLI::App& command, QuantizeCommand& options) {
         ->required()
         ->type_name("CALIB");
     command.add_option("--limit", options.data.dataset.limit, "At most N calibration samples (default 500, 0: all)")
+        ->check(CLI::NonNegativeNumber.description(""))
         ->type_name("N");
-    command.add_option("--offset", options.data.dataset.offset, "Skip N calibration samples")->type_name("N");
+    command.add_option("--offset", options.data.dataset.offset, "Skip N calibration samples")
+        ->check(CLI::NonNegativeNumber.description(""))
+        ->type_name("N");
     auto* evaluation =
         command.add_option("--eval-data", options.evaluation, "Data to score on (default: the calibration samples)")
             ->type_name("D");
     command.add_option("--eval-limit", options.evaluationLimit, "At most N samples of it (default: all)")
         ->needs(evaluation)
+        ->check(CLI::NonNegativeNumber.description(""))
         ->type_name("N");
     command.add_option("--preprocess", options.data.dataset.preprocess, "imagenet, unit, signed, none, or a JSON file")
         ->type_name("P");
@@ -176,13 +179,13 @@ void addGridOptions(CLI::App& command, QuantizeCommand& options) {
     command.add_option("--activation-bits", options.settings.activationBits, "2 to 16 (default 8)")
         ->check(bits)
         ->type_name("N");
-    const std::map<std::string, bool> granularities{{"per-tensor", false}, {"per-channel", true}};
-    command.add_option("--granularity", options.settings.isPerChannel, "per-tensor (default) or per-channel weights")
-        ->transform(CLI::CheckedTransformer(granularities).description(""))
+    addChoice<bool>(command, "--granularity", options.settings.isPerChannel,
+                    {{"per-tensor", false}, {"per-channel", true}}, "per-tensor (default) or per-channel weights")
         ->type_name("G");
     addSchemeOptions(command, options.settings.scheme, options.settings.percentile);
-    command.add_flag("--symmetric-weights,!--asymmetric-weights", options.settings.hasSymmetricWeights,
-                     "Grid of the weights (default: symmetric)");
+    command.add_flag("--symmetric-weights", options.settings.hasSymmetricWeights, "The default")->group("");
+    command.add_flag("--asymmetric-weights{false}", options.settings.hasSymmetricWeights,
+                     "Weights use their range fully (default: --symmetric-weights)");
     command.add_option("--config", options.config, "Rules: what the target quantizes (JSON of six sections)")
         ->type_name("RULES");
 }
@@ -201,10 +204,10 @@ void addQuantize(CommandRegistry& registry) {
     command->add_option("-o,--output", options->output, "ONNX file to write, with integer weights (QDQ)")
         ->type_name("OUT");
     command->add_option("--encodings", options->encodings, "Encodings file to write (JSON)")->type_name("ENC");
-    const std::map<std::string, EncodingsVersion> versions{
-        {"0.6.1", EncodingsVersion::V0_6_1}, {"1.0.0", EncodingsVersion::V1_0_0}, {"2.0.0", EncodingsVersion::V2_0_0}};
-    command->add_option("--encodings-version", options->version, "0.6.1, 1.0.0 (default) or 2.0.0")
-        ->transform(CLI::CheckedTransformer(versions).description(""))
+    addChoice<EncodingsVersion>(
+        *command, "--encodings-version", options->version,
+        {{"0.6.1", EncodingsVersion::V0_6_1}, {"1.0.0", EncodingsVersion::V1_0_0}, {"2.0.0", EncodingsVersion::V2_0_0}},
+        "0.6.1, 1.0.0 (default) or 2.0.0")
         ->type_name("V");
 }
 

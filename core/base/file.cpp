@@ -59,11 +59,26 @@ Status writeFileAtomic(const fs::path& path, std::string_view bytes) {
         path, [&](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
 }
 
+namespace {
+
+/// A device or a pipe is written to: renaming a file over it would replace it.
+Status writeInto(const fs::path& path, const std::function<void(std::ostream&)>& write) {
+    errno = 0;
+    std::ofstream out(path, std::ios::binary);
+    if (out) write(out);
+    out.close();
+    if (!out) return writeFailed(path, errno ? errno : EIO);
+    return {};
+}
+
+}  // namespace
+
 Status writeFileAtomic(const fs::path& path, const std::function<void(std::ostream&)>& write) {
     static thread_local std::mt19937_64 random{std::random_device{}()};
     std::error_code error;
     if (fs::is_directory(path, error))
         return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path.string());
+    if (fs::is_other(path, error)) return writeInto(path, write);
     fs::path temporary = path;
     temporary += fmt::format(".{:08x}.part", static_cast<unsigned>(random()));
 

@@ -17,6 +17,7 @@ Result<std::string> readFile(const std::filesystem::path& path);
 
 /// Writes through a temporary file in the same folder, flushes to disk, renames over `path`.
 /// On any failure (full disk, read-only folder) the temporary file is removed and `path` is untouched.
+/// Devices and pipes are written to directly.
 Status writeFileAtomic(const std::filesystem::path& path, std::string_view bytes);
 
 /// As above, for content too large to build in memory; `write` fills the stream.

@@ -137,8 +137,9 @@ std::string command(const EqualizeStep& step, const std::string& model) {
         text += fmt::format(" --relu6 {}", kCapModes[static_cast<std::size_t>(options.relu6)]);
     if (!options.shouldAbsorbBias) text += " --no-bias-absorption";
     if (options.iterations != defaults.iterations) text += fmt::format(" --iterations {}", options.iterations);
+    if (!options.shouldFoldBatchNorms) text += " --keep-batch-norms";
     if (!options.shouldSilenceConstantChannels) text += " --keep-constant-channels";
-    for (const std::string& layer : options.excluded) text += " --exclude " + quoted(layer);
+    for (const std::string& layer : options.excluded) text += " --exclude=" + quoted(layer);
     if (options.isAimetCompatible) text += " --aimet-compatible";
     return text;
 }
@@ -151,6 +152,7 @@ std::string command(const QuantizeStep& step, const std::string& model, const st
         kSchemes[static_cast<std::size_t>(settings.scheme)]);
     if (settings.scheme == RangeScheme::Percentile) text += fmt::format(" --percentile {}", settings.percentile);
     text += settings.hasSymmetricWeights ? " --symmetric-weights" : " --asymmetric-weights";
+    if (!settings.rules.empty()) text += " --config " + quoted(settings.rules);
     if (settings.isAimetCompatible) text += " --aimet-compatible";
     return text + " -o quantized.onnx --encodings encodings.json";
 }

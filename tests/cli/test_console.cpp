@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// equant-cli from outside: results, exit codes, messages, and that nothing half-written stays behind.
+#include <QtTest>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "core/data/npy.h"
+#include "core/graph/onnx_io.h"
+#include "core/recipe/recipe.h"
+#include "tests/unit/support/model_builder.h"
+
+using namespace equant;
+using nlohmann::json;
+using test::ModelBuilder;
+using test::randomTensor;
+
+namespace {
+
+const QString kSample = QStringLiteral(EQUANT_SOURCE_DIR "/resources/sample/equant_sample.onnx");
+const QString kImages = QStringLiteral(EQUANT_SOURCE_DIR "/resources/sample/images");
+
+struct Ended {
+    int code = -1;
+    QByteArray out, err;
+    [[nodiscard]] json parsed() const { return json::parse(out.toStdString(), nullptr, false); }
+};
+
+Ended run(const QStringList& arguments, const QString& folder = {}) {
+    QProcess process;
+    if (!folder.isEmpty()) process.setWorkingDirectory(folder);
+    process.start(EQUANT_CLI, arguments);
+    if (!process.waitForFinished(60000)) return {};
+    return {process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -1, process.readAllStandardOutput(),
+            process.readAllStandardError()};
+}
+
+void write(const QString& path, const QByteArray& bytes) {
+    QFile file(path);
+    if (!file.open(QIODevice::WriteOnly) || file.write(bytes) != bytes.size())
+        qFatal("cannot write %s", qPrintable(path));
+}
+
+QByteArray read(const QString& path) {
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+/// conv -> relu -> conv -> `last`
+Model smallModel(const std::string& last = "Relu", std::int64_t channels = 4) {
+    return ModelBuilder(13)
+        .input("x", {-1, 3, 8, 8})
+        .output("y")
+        .constant("w1", randomTensor({channels, 3, 1, 1}, 1))
+        .constant("w2", randomTensor({4, channels, 1, 1}, 2))
+        .node("Conv", {"x", "w1"}, {"a"})
+        .node("Relu", {"a"}, {"b"})
+        .node("Conv", {"b", "w2"}, {"c"})
+        .node(last, {"c"}, {"y"})
+        .build();
+}
+
+bool isScore(const json& score) {
+    for (const char* key : {"top1", "top5", "agreement", "sqnr_db", "cosine", "ms_per_sample"})
+        if (!score.contains(key) || !(score[key].is_number() || score[key].is_null())) return false;
+    return score["samples"].is_number_integer();
+}
+
+}  // namespace
+
+class TestConsole : public QObject {
+    Q_OBJECT
+
+private slots:
+    void initTestCase();
+    void helpFitsAScreen_data();
+    void helpFitsAScreen();
+    void inspect();
+    void ranges();
+    void equalize();
+    void evaluate();
+    void quantize();
+    void quantizeRemedies();
+    void quantizeHonoursItsOptions();
+    void encoding();
+    void bench();
+    void runWritesOutputs();
+    void unsupportedOperator();
+    void badInput_data();
+    void badInput();
+    void usageErrors_data();
+    void usageErrors();
+    void failuresLeaveFilesAlone();
+    void jsonAndQuiet();
+    void recipesAreAccepted();
+    void interrupted();
+
+private:
+    QString at(const QString& name) const { return m_folder.filePath(name); }
+    QTemporaryDir m_folder;
+};
+
+void TestConsole::initTestCase() {
+    QVERIFY(m_folder.isValid());
+    for (const char* folder : {"none/sub", "broken/a", "labels"}) QDir(m_folder.path()).mkpath(folder);
+    QVERIFY(writeOnnx(smallModel(), at("small.onnx").toStdString()));
+    QVERIFY(writeOnnx(smallModel("Frobnicate"), at("unknown.onnx").toStdString()));
+    QVERIFY(writeNpy(randomTensor({6, 3, 8, 8}, 3), at("x.npy").toStdString()));
+    QVERIFY(writeNpy(randomTensor({6, 3, 9, 9}, 3), at("wide.npy").toStdString()));
+    QVERIFY(writeNpy(Tensor(DType::Int64, {3}), at("whole.npy").toStdString()));
+    write(at("text.onnx"), "not a model\n");
+    write(at("truncated.onnx"), read(kSample).first(50000));
+    write(at("empty.onnx"), {});
+    write(at("broken/a/b.png"), "no image");
+    write(at("labels/labels.csv"), "filename,label\nnot_there.png,3\n");
+    Model cyclic = smallModel();
+    cyclic.graph.nodes[0].inputs[0] = "b";
+    QVERIFY(writeOnnx(cyclic, at("cycle.onnx").toStdString()));
+    QVERIFY(writeOnnx(smallModel("Relu", 128), at("external.onnx").toStdString(), ExternalData::Always));
+    QVERIFY(QFile::remove(at("external.onnx.data")));
+    // 4 x 3 x 1 x 1 becomes 5 x 3 x 1 x 1: four bytes per value are missing then.
+    QByteArray bytes = read(at("small.onnx"));
+    const auto shape = bytes.indexOf(QByteArray("\x08\x04\x08\x03\x08\x01\x08\x01"));
+    QVERIFY(shape > 0);
+    bytes[shape + 1] = 5;
+    write(at("mismatch.onnx"), bytes);
+}
+
+void TestConsole::helpFitsAScreen_data() {
+    QTest::addColumn<QString>("command");
+    for (const char* name : {"", "inspect", "ranges", "equalize", "evaluate", "quantize", "encoding", "run", "bench"})
+        QTest::newRow(*name ? name : "equant-cli") << QString(name);
+}
+void TestConsole::helpFitsAScreen() {
+    QFETCH(QString, command);
+    const Ended help = run(command.isEmpty() ? QStringList{"--help"} : QStringList{command, "--help"});
+    QCOMPARE(help.code, 0);
+    const auto lines = help.out.trimmed().split('\n');
+    QVERIFY2(lines.size() <= 24, qPrintable(QString::number(lines.size()) + "\n" + help.out));
+    for (const auto& line : lines) QVERIFY2(line.size() <= 100, line.constData());
+}
+
+void TestConsole::inspect() {
+    const Ended result = run({"inspect", kSample, "--json", "-"});
+    QCOMPARE(result.code, 0);
+    const json found = result.parsed();
+    for (const char* key : {"ir_version", "opset", "parameters", "macs", "bytes"})
+        QVERIFY2(found["model"][key].is_number_integer(), key);
+    QVERIFY(found["model"]["parameters"].get<int>() > 190000);
+    QVERIFY(found["model"]["inputs"][0]["shape"].is_array() && found["model"]["producer"].is_string());
+    QVERIFY(found["layers"].size() > 28 && found["findings"].is_array() && found["unsupported_ops"].empty());
+    const json& techniques = found["layers"][0]["techniques"];
+    for (const char* key : {"spatial_svd", "weight_svd", "channel_pruning", "equalization"})
+        QVERIFY2(techniques[key]["ok"].is_boolean() && techniques[key].contains("reason"), key);
+}
+
+void TestConsole::ranges() {
+    const json found = run({"ranges", kSample, "--equalize", "--json", "-"}).parsed();
+    const json& layer = found["layers"][0];
+    for (const char* key : {"min", "max", "mean", "std", "effective_bits"}) {
+        QCOMPARE(layer[key].size(), layer["channels"].get<std::size_t>());
+        QCOMPARE(layer["after"][key].size(), layer["channels"].get<std::size_t>());
+    }
+}
+
+void TestConsole::equalize() {
+    const Ended result = run({"equalize", kSample, "-o", at("equalized.onnx"), "--json", "-"});
+    QCOMPARE(result.code, 0);
+    const json found = result.parsed();
+    QCOMPARE(found["folded_batch_norms"].get<int>(), 28);
+    for (const auto& pair : found["pairs"]) {
+        QVERIFY(pair["layers"].is_array() && pair["channels"].is_number_integer());
+        QVERIFY(pair["status"] == "equalized" || (pair["status"] == "skipped" && !pair["reason"].empty()));
+    }
+    const json& same = found["equivalence"];
+    QVERIFY(same["max_abs_diff"].get<double>() < 1e-3 * same["output_std"].get<double>());
+    QVERIFY(same["samples"].get<int>() > 0 && same["mean_abs_diff"].is_number());
+    QVERIFY(readOnnx(at("equalized.onnx").toStdString()).has_value());
+}
+
+void TestConsole::evaluate() {
+    const json found = run({"evaluate", kSample, "--data", kImages, "--limit", "32", "--json", "-"}).parsed();
+    QVERIFY(isScore(found));
+    QCOMPARE(found["samples"].get<int>(), 32);
+    QVERIFY(found["top1"].get<double>() > 90);
+    QVERIFY(found["agreement"].is_null());
+}
+
+void TestConsole::quantize() {
+    const Ended result = run({"quantize", kSample, "--data", kImages, "--limit", "32", "-o", at("qdq.onnx"),
+                              "--encodings", at("enc.json"), "--json", at("q.json")});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const json found = json::parse(read(at("q.json")).toStdString());
+    for (const char* key : {"float", "weights_only", "activations_only", "quantized"})
+        QVERIFY2(isScore(found[key]), key);
+    QCOMPARE(found["calibration_samples"].get<int>(), 32);
+    QVERIFY(found["quantized"]["top1"].get<double>() < 50);  // what equalization is for
+    QVERIFY(found["layers"].size() > 28);
+    const json& layer = found["layers"][0];
+    QVERIFY(layer["name"].is_string() && layer["local_sqnr_db"].is_number());
+    QVERIFY(layer["accumulated_sqnr_db"].is_number());
+    for (const char* encoding : {"weight_encoding", "output_encoding"})
+        for (const char* key : {"bits", "min", "max", "scale", "offset"}) QVERIFY(layer[encoding][key].is_number());
+    QStringList steps;
+    for (const auto& step : found["steps"]) {
+        steps << QString::fromStdString(step["step"].get<std::string>());
+        QVERIFY(step["seconds"].get<double>() >= 0);
+    }
+    QCOMPARE(steps, (QStringList{"fold", "calibrate", "evaluate", "layers", "export"}));
+    QVERIFY(result.out.contains("Weights cost") && result.out.contains("--equalize"));
+    QVERIFY(result.out.contains("the calibration samples"));
+    QVERIFY(QFileInfo(at("qdq.onnx")).size() * 5 < QFileInfo(kSample).size() * 2);
+
+    // What was written is what was simulated.
+    const json again = run({"evaluate", at("qdq.onnx"), "--data", kImages, "--limit", "32", "--json", "-"}).parsed();
+    QVERIFY(std::abs(again["top1"].get<double>() - found["quantized"]["top1"].get<double>()) < 7);
+}
+
+void TestConsole::quantizeRemedies() {
+    const json found = run({"quantize", kSample, "--data", kImages, "--limit", "32", "--equalize", "--eval-data",
+                            kImages, "--eval-limit", "48", "--json", "-"})
+                           .parsed();
+    QCOMPARE(found["float"]["samples"].get<int>(), 48);
+    QVERIFY(found["quantized"]["top1"].get<double>() > 90);
+    QVERIFY(isScore(found["float_equalized"]));
+    QCOMPARE(found["steps"][0]["step"].get<std::string>(), std::string("equalize"));
+}
+
+void TestConsole::quantizeHonoursItsOptions() {
+    const QStringList base{"quantize", at("small.onnx"), "--data", at("x.npy"), "--json", "-"};
+    const auto layerWith = [&](const QStringList& more) -> json { return run(base + more).parsed()["layers"][0]; };
+    QCOMPARE(layerWith({"--weight-bits", "4"})["weight_encoding"]["bits"].get<int>(), 4);
+    QCOMPARE(layerWith({"--activation-bits", "12"})["output_encoding"]["bits"].get<int>(), 12);
+    QCOMPARE(layerWith({"--granularity", "per-channel"})["weight_encoding"]["scale"].size(), std::size_t{4});
+    QVERIFY(layerWith({})["weight_encoding"]["symmetric"].get<bool>());
+    QVERIFY(!layerWith({"--asymmetric-weights"})["weight_encoding"]["symmetric"].get<bool>());
+    const auto widest = [&](const QStringList& more) {
+        return layerWith(more)["output_encoding"]["max"].get<double>();
+    };
+    QCOMPARE(widest({"--scheme", "tf"}), widest({}));
+    QCOMPARE(widest({"--scheme", "tf-enhanced"}), widest({"--scheme", "sqnr"}));
+    QVERIFY(widest({"--scheme", "percentile", "--percentile", "90"}) < widest({}));
+    const json scored = run(base).parsed();
+    QVERIFY(scored["float"]["top1"].is_null());  // no labels, no classes
+    for (const char* version : {"0.6.1", "1.0.0", "2.0.0"}) {
+        QCOMPARE(run(base + QStringList{"--encodings", at("v.json"), "--encodings-version", version}).code, 0);
+        QVERIFY(read(at("v.json")).contains(version));
+        const json replayed =
+            run({"evaluate", at("small.onnx"), "--data", at("x.npy"), "--encodings", at("v.json"), "--json", "-"})
+                .parsed();
+        QVERIFY(std::abs(replayed["sqnr_db"].get<double>() - scored["quantized"]["sqnr_db"].get<double>()) < 0.1);
+    }
+}
+
+void TestConsole::encoding() {
+    QVERIFY(writeNpy(Tensor(Shape{4}, {-1.F, 0.F, 0.5F, 1.55F}), at("e.npy").toStdString()));
+    json found = run({"encoding", at("e.npy"), "--json", "-"}).parsed();
+    QVERIFY(std::abs(found["scale"].get<double>() - 0.01) < 1e-7);
+    QCOMPARE(found["offset"].get<int>(), -100);
+    found = run({"encoding", at("e.npy"), "--symmetric", "--strict", "--bits", "4", "--json", "-"}).parsed();
+    QVERIFY(std::abs(found["max"].get<double>() - 1.55) < 1e-6 && std::abs(found["min"].get<double>() + 1.55) < 1e-6);
+    const Ended whole = run({"encoding", at("whole.npy")});
+    QVERIFY(whole.code == 1 && whole.err.contains("int64"));
+}
+
+void TestConsole::bench() {
+    const json found = run({"bench", at("small.onnx"), "--runs", "3", "--batch", "2", "--json", "-"}).parsed();
+    for (const char* key : {"float", "quantized"}) {
+        QVERIFY(found[key]["ms_per_sample_min"].get<double>() > 0);
+        QVERIFY(found[key]["ms_per_sample_median"].get<double>() >= found[key]["ms_per_sample_min"].get<double>());
+    }
+    QVERIFY(found["ratio"].get<double>() > 0);
+    QCOMPARE(found["batch"].get<int>(), 2);
+    QCOMPARE(found["threads"].get<int>(), 1);
+}
+
+void TestConsole::runWritesOutputs() {
+    const Ended result =
+        run({"run", at("small.onnx"), "--input", "x=" + at("x.npy"), "--output-dir", at("outputs"), "--json", "-"});
+    QCOMPARE(result.code, 0);
+    const auto output = readNpy(result.parsed()["outputs"]["y"].get<std::string>());
+    QVERIFY(output.has_value());
+    QCOMPARE(output->shape(), (Shape{6, 4, 8, 8}));
+}
+
+void TestConsole::unsupportedOperator() {
+    const QString model = at("unknown.onnx");
+    QCOMPARE(run({"inspect", model, "--json", "-"}).parsed()["unsupported_ops"][0]["op_type"].get<std::string>(),
+             std::string("Frobnicate"));
+    QCOMPARE(run({"ranges", model}).code, 0);
+    QCOMPARE(run({"equalize", model, "-o", at("unknown_equalized.onnx")}).code, 0);
+    QVERIFY(readOnnx(at("unknown_equalized.onnx").toStdString()).has_value());
+    for (const char* command : {"evaluate", "quantize"}) {
+        const Ended refused = run({command, model, "--data", at("x.npy")});
+        QCOMPARE(refused.code, 1);
+        QVERIFY2(refused.err.contains("Frobnicate"), refused.err.constData());
+    }
+}
+
+void TestConsole::badInput_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("says");
+    const auto inspecting = [](const char* row, const char* file, const char* says) {
+        QTest::newRow(row) << QStringList{"inspect", file} << says;
+    };
+    inspecting("not ONNX", "text.onnx", "not an ONNX model");
+    inspecting("truncated", "truncated.onnx", "truncated");
+    inspecting("empty", "empty.onnx", "empty");
+    inspecting("bytes do not match the shape", "mismatch.onnx", "do not match");
+    inspecting("external data missing", "external.onnx", "external.onnx.data");
+    inspecting("cycle", "cycle.onnx", "cycle");
+    inspecting("not there", "nowhere.onnx", "no such file");
+    inspecting("a folder", "none", "folder");
+    const auto quantizing = [](const char* row, const QStringList& more, const char* says) {
+        QTest::newRow(row) << QStringList{"quantize", kSample} + more << says;
+    };
+    quantizing("no images", {"--data", "none/sub"}, "no images");
+    quantizing("unreadable image", {"--data", "broken"}, "b.png");
+    quantizing("labels without image", {"--data", "labels"}, "labels.csv:2");
+    quantizing("no data", {"--data", "nowhere"}, "no such data");
+    quantizing("wrong shape", {"--data", "wide.npy"}, "does not fit");
+    quantizing("folder is a file", {"--data", kImages, "--limit", "4", "-o", "text.onnx/q.onnx"}, "is a file");
+    quantizing("target is a folder", {"--data", kImages, "--limit", "4", "-o", "none"}, "folder of that name");
+    quantizing("target folder missing", {"--data", kImages, "--encodings", "no/e.json"}, "does not exist");
+    quantizing("json folder missing", {"--data", kImages, "--json", "no/q.json"}, "does not exist");
+    quantizing("no rules", {"--data", kImages, "--config", "text.onnx"}, "rules");
+    quantizing("incomplete rules", {"--data", kImages, "--config", "{}"}, "defaults");
+    quantizing("no such preprocessing", {"--data", kImages, "--preprocess", "magic"}, "magic");
+    quantizing("offset beyond the end", {"--data", kImages, "--offset", "4000"}, "4000");
+    QTest::newRow("full disk") << QStringList{"equalize", kSample, "-o", "/dev/full"} << "No space left";
+    QTest::newRow("no encodings") << QStringList{"evaluate", kSample, "--data", kImages, "--encodings", "text.onnx"}
+                                  << "encodings file";
+}
+void TestConsole::badInput() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, says);
+    if (arguments.contains("/dev/full") && !QFileInfo::exists("/dev/full")) QSKIP("There is no /dev/full here.");
+    const Ended result = run(arguments, m_folder.path());
+    QVERIFY2(result.code == 1, result.err.constData());
+    QVERIFY2(result.out.isEmpty(), result.out.constData());
+    QVERIFY2(result.err.contains(says.toUtf8()), result.err.constData());
+    QVERIFY2(result.err.count('\n') == 1, result.err.constData());
+    QVERIFY(QDir(m_folder.path()).entryList({"*.part"}).isEmpty());
+    QVERIFY(!QFileInfo::exists(at("q.onnx")));
+}
+
+void TestConsole::usageErrors_data() {
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("says");
+    const QStringList quantize{"quantize", kSample, "--data", kImages};
+    QTest::newRow("nothing") << QStringList{} << "subcommand";
+    QTest::newRow("unknown command") << QStringList{"frobnicate"} << "frobnicate";
+    QTest::newRow("no model") << QStringList{"inspect"} << "MODEL";
+    QTest::newRow("no data") << QStringList{"quantize", kSample} << "--data";
+    QTest::newRow("bits") << quantize + QStringList{"--weight-bits", "99"} << "2 to 16";
+    QTest::newRow("scheme") << quantize + QStringList{"--scheme", "magic"} << "percentile";
+    QTest::newRow("granularity") << quantize + QStringList{"--granularity", "magic"} << "per-channel";
+    QTest::newRow("version") << quantize + QStringList{"--encodings-version", "3"} << "2.0.0";
+    QTest::newRow("negative limit") << quantize + QStringList{"--limit", "-3"} << "--limit";
+    QTest::newRow("percentile") << quantize + QStringList{"--percentile", "101"} << "--percentile";
+    QTest::newRow("later release") << quantize + QStringList{"--auto"} << "--auto";
+    QTest::newRow("relu6") << QStringList{"equalize", kSample, "-o", "x", "--relu6", "magic"} << "exact";
+}
+void TestConsole::usageErrors() {
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, says);
+    const Ended result = run(arguments, m_folder.path());
+    QCOMPARE(result.code, 2);
+    QVERIFY2(result.err.contains(says.toUtf8()) && result.err.startsWith("equant-cli: "), result.err.constData());
+    QVERIFY2(result.err.count('\n') == 1, result.err.constData());
+}
+
+void TestConsole::failuresLeaveFilesAlone() {
+    write(at("kept.onnx"), "precious");
+    write(at("kept.json"), "precious");
+    QCOMPARE(run({"quantize", at("small.onnx"), "--data", at("wide.npy"), "-o", at("kept.onnx"), "--encodings",
+                  at("kept.json"), "--json", at("kept.json")})
+                 .code,
+             1);
+    QCOMPARE(read(at("kept.onnx")), QByteArray("precious"));
+    QCOMPARE(read(at("kept.json")), QByteArray("precious"));
+}
+
+void TestConsole::jsonAndQuiet() {
+    const Ended quiet = run({"inspect", at("small.onnx"), "--quiet"});
+    QVERIFY(quiet.code == 0 && quiet.out.isEmpty() && quiet.err.isEmpty());
+    const Ended file = run({"--json", at("i.json"), "inspect", at("small.onnx")});
+    QVERIFY(!file.out.isEmpty());
+    QVERIFY(json::parse(read(at("i.json")).toStdString()).contains("layers"));
+    QVERIFY(run({"--version"}).out.startsWith("equant-cli "));
+}
+
+void TestConsole::recipesAreAccepted() {
+    EqualizeStep equalizing;
+    equalizing.options.relu6 = CapMode::Skip;
+    equalizing.options.iterations = 3;
+    equalizing.options.shouldAbsorbBias = false;
+    equalizing.options.shouldFoldBatchNorms = false;
+    equalizing.options.shouldSilenceConstantChannels = false;
+    equalizing.options.excluded = {"Conv_0", "it's -another \"one\""};
+    QuantizeStep quantizing;
+    quantizing.settings = {4, 6, true, false, RangeScheme::Percentile, 99.5, {}, false};
+    quantizing.settings.rules = R"({"defaults":{"ops":{},"params":{}},"params":{},"op_type":{},"supergroups":[],
+        "model_input":{},"model_output":{}})";
+    for (const Step& step : {Step{equalizing}, Step{quantizing}, Step{EqualizeStep{}}, Step{QuantizeStep{}}}) {
+        QString line =
+            QString::fromStdString(asCommand(step, at("small.onnx").toStdString(), at("x.npy").toStdString()));
+        QVERIFY(line.startsWith("equant-cli "));
+        line.replace(0, 10, QStringLiteral("'" EQUANT_CLI "'"));
+        QProcess shell;
+        shell.setWorkingDirectory(m_folder.path());
+        shell.start("/bin/sh", {"-c", line});
+        QVERIFY(shell.waitForFinished(30000));
+        QVERIFY2(shell.exitCode() == 0, qPrintable(line + "\n" + shell.readAllStandardError()));
+    }
+}
+
+void TestConsole::interrupted() {
+    QProcess process;
+    process.start(EQUANT_CLI, {"bench", at("small.onnx"), "--runs", "100000", "--batch", "512"});
+    QVERIFY(process.waitForStarted());
+    QTest::qWait(300);
+    ::kill(static_cast<pid_t>(process.processId()), SIGINT);
+    QVERIFY(process.waitForFinished(20000));
+    QCOMPARE(process.exitCode(), 130);
+    QVERIFY(process.readAllStandardError().contains("interrupted"));
+}
+
+QTEST_GUILESS_MAIN(TestConsole)
+#include "test_console.moc"
