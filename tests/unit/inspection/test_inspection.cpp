@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <QtTest>
+#include <algorithm>
+#include <limits>
+
+#include "core/inspection/inspection.h"
+#include "tests/unit/support/model_builder.h"
+
+using namespace equant;
+using test::ModelBuilder;
+using test::randomTensor;
+
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+
+const Finding* find(const Inspection& inspection, const std::string& id) {
+    const auto found = std::ranges::find(inspection.findings, id, &Finding::id);
+    return found == inspection.findings.end() ? nullptr : &*found;
+}
+
+const LayerTechniques& techniquesOf(const Inspection& inspection, const std::string& layer) {
+    for (std::size_t i = 0; i < inspection.layers.size(); ++i)
+        if (inspection.layers[i].name == layer) return inspection.techniques[i];
+    qFatal("no layer %s", layer.c_str());
+}
+
+ModelBuilder network() {
+    ModelBuilder builder;
+    builder.input("x", {-1, 3, 8, 8})
+        .output("y")
+        .constant("w1", randomTensor({6, 3, 3, 3}, 1))
+        .constant("w2", randomTensor({6, 1, 3, 3}, 2))
+        .constant("w3", randomTensor({4, 6, 1, 1}, 3))
+        .node("Conv", {"x", "w1"}, {"a"}, {{"pads", Ints{1, 1, 1, 1}}})
+        .node("Relu", {"a"}, {"b"})
+        .node("Conv", {"b", "w2"}, {"c"}, {{"group", std::int64_t{6}}, {"pads", Ints{1, 1, 1, 1}}})
+        .node("Conv", {"c", "w3"}, {"y"});
+    return builder;
+}
+
+}  // namespace
+
+class TestInspection : public QObject {
+    Q_OBJECT
+
+private slots:
+    void costAndTechniques() {
+        const auto inspection = inspect(network().build());
+        QVERIFY(inspection.has_value());
+        QCOMPARE(inspection->cost.parameters, 162 + 54 + 24);
+        QCOMPARE(inspection->cost.macs, (162 + 54 + 24) * 64);
+        QCOMPARE(inspection->layers.size(), std::size_t{4});
+        QCOMPARE(inspection->techniques.size(), std::size_t{4});
+        QVERIFY(techniquesOf(*inspection, "Conv_0").spatialSvd.isOk);
+        QVERIFY(techniquesOf(*inspection, "Conv_0").equalization.isOk);
+        QVERIFY(!techniquesOf(*inspection, "Conv_0").channelPruning.isOk);  // the model's input cannot be pruned
+        QVERIFY(techniquesOf(*inspection, "Conv_2").channelPruning.reason.find("Depthwise") != std::string::npos);
+        QVERIFY(!techniquesOf(*inspection, "Conv_3").spatialSvd.isOk);
+        QVERIFY(techniquesOf(*inspection, "Conv_3").weightSvd.isOk);
+        QVERIFY(!techniquesOf(*inspection, "Relu_1").weightSvd.isOk);
+        QVERIFY(inspection->unsupported.empty());
+    }
+
+    void unknownOperatorsAreFindingsNotFailures() {
+        auto builder = network();
+        builder.node("Frobnicate", {"y"}, {"z"});
+        Model model = builder.build();
+        model.graph.outputs[0].name = "z";
+        const auto inspection = inspect(model);
+        QVERIFY(inspection.has_value());
+        QCOMPARE(inspection->unsupported.size(), std::size_t{1});
+        const Finding* finding = find(*inspection, "unsupported-operator");
+        QVERIFY(finding && finding->severity == Severity::Error);
+        QVERIFY(finding->message.find("Frobnicate") != std::string::npos);
+        QCOMPARE(finding->subject, std::string("Frobnicate_4"));
+        QCOMPARE(inspection->findings.front().severity, Severity::Error);  // worst first
+    }
+
+    void nonFiniteWeightsAreNamed() {
+        Model model = network().build();
+        Tensor weight = model.graph.initializers[2].tensor;
+        weight.mutableData<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+        model.graph.initializers[2].tensor = weight;
+        const auto inspection = inspect(model);
+        QVERIFY(inspection.has_value());
+        QCOMPARE(find(*inspection, "non-finite-weights")->subject, std::string("Conv_3"));
+    }
+
+    void wastedBitsAreNamed() {
+        Model model = network().build();
+        Tensor weight = model.graph.initializers[1].tensor;
+        weight.mutableData<float>()[0] = 500.F;
+        model.graph.initializers[1].tensor = weight;
+        const auto inspection = inspect(model);
+        QCOMPARE(find(*inspection, "wasted-bits")->subject, std::string("Conv_2"));
+        QVERIFY(!find(*inspect(network().build()), "wasted-bits"));
+    }
+
+    void contradictingShapesStillOpen() {
+        auto builder = network();
+        builder.constant("wrong", randomTensor({2, 5, 1, 1}, 9)).node("Conv", {"y", "wrong"}, {"z"});
+        Model model = builder.build();
+        model.graph.outputs[0].name = "z";
+        const auto inspection = inspect(model);
+        QVERIFY(inspection.has_value());
+        QVERIFY(find(*inspection, "inconsistent-shapes"));
+        QCOMPARE(inspection->layers.size(), std::size_t{5});
+    }
+};
+
+QTEST_APPLESS_MAIN(TestInspection)
+#include "test_inspection.moc"

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <QtTest>
+#include <cmath>
+#include <tuple>
+
+#include "core/metrics/evaluate.h"
+#include "tests/unit/support/model_builder.h"
+
+using namespace equant;
+using test::ModelBuilder;
+using test::randomTensor;
+
+namespace {
+
+/// Random vectors whose label is the index of their largest element, except for every fifth.
+class Vectors : public Dataset {
+public:
+    std::size_t size() const override { return 50; }
+    Result<Sample> load(std::size_t index) const override {
+        if (index == m_broken) return fail(ErrorCode::Corrupt, "This sample is broken.", {}, sampleName(index));
+        return Sample{{randomTensor({10}, unsigned(index))}, label(index), {}};
+    }
+    std::string sampleName(std::size_t index) const override { return "#" + std::to_string(index); }
+    bool hasLabels() const override { return true; }
+    std::optional<std::int64_t> label(std::size_t index) const override {
+        const auto largest = std::int64_t(argmax(randomTensor({10}, unsigned(index)).data<float>()));
+        return index % 5 == 0 ? (largest + 1) % 10 : largest;
+    }
+    std::string describe() const override { return "vectors"; }
+    std::string fingerprint() const override { return "vectors"; }
+
+    std::size_t m_broken = 1000;
+};
+
+std::shared_ptr<Executor> scaled(float factor, float shift = 0) {
+    return *Executor::create(ModelBuilder()
+                                 .input("x", {-1, 10})
+                                 .output("y", {-1, 10})
+                                 .constant("factor", Tensor(Shape{1}, {factor}))
+                                 .constant("shift", Tensor(Shape{1}, {shift}))
+                                 .node("Mul", {"x", "factor"}, {"m"})
+                                 .node("Add", {"m", "shift"}, {"y"})
+                                 .build());
+}
+
+}  // namespace
+
+class TestEvaluate : public QObject {
+    Q_OBJECT
+
+private slots:
+    void scoresAgainstLabelsAndReference() {
+        const auto reference = scaled(1);
+        const auto scores = evaluateAll({reference, scaled(0.9F), scaled(-1)}, reference, Vectors(), {});
+        QVERIFY2(scores.has_value(), scores ? "" : describe(scores.error()).c_str());
+        const auto& [same, smaller, negated] = std::tie((*scores)[0], (*scores)[1], (*scores)[2]);
+        QCOMPARE(same.samples, std::size_t{50});
+        QCOMPARE(*same.top1, 80.0);
+        QVERIFY(*same.top5 >= 80.0);
+        QCOMPARE(*same.agreement, 100.0);
+        QVERIFY(std::isinf(*same.sqnrDb));
+        QVERIFY(std::abs(*smaller.sqnrDb - 20) < 1e-3);  // a tenth off: 20 dB
+        QVERIFY(std::abs(*smaller.cosine - 1) < 1e-6);
+        QCOMPARE(*smaller.top1, 80.0);
+        QVERIFY(*negated.agreement < 20);
+        QVERIFY(std::abs(*negated.cosine + 1) < 1e-6);
+        QVERIFY(same.top1Interval->low < 80 && same.top1Interval->high > 80);
+    }
+
+    void doesNotDependOnThreadsOrBatches() {
+        const auto reference = scaled(1);
+        const auto one = evaluate(scaled(0.7F, 0.1F), reference, Vectors(), {.threads = 1, .batch = 1});
+        const auto many = evaluate(scaled(0.7F, 0.1F), reference, Vectors(), {.threads = 4, .batch = 7});
+        QVERIFY(one.has_value() && many.has_value());
+        QCOMPARE(*one->top1, *many->top1);
+        QVERIFY(std::abs(*one->sqnrDb - *many->sqnrDb) < 1e-9);
+        QVERIFY(std::abs(*one->cosine - *many->cosine) < 1e-12);
+    }
+
+    void aBrokenSampleIsNamed() {
+        Vectors vectors;
+        vectors.m_broken = 23;
+        const auto score = evaluate(scaled(1), nullptr, vectors, {});
+        QVERIFY(!score.has_value());
+        QCOMPARE(score.error().subject, std::string("#23"));
+    }
+
+    void stopsWhenAsked() {
+        std::stop_source stop;
+        stop.request_stop();
+        const auto score = evaluate(scaled(1), nullptr, Vectors(), {}, {stop.get_token(), nullptr});
+        QCOMPARE(score.error().code, ErrorCode::Cancelled);
+    }
+
+    void equivalenceMeasuresTheDifference() {
+        const auto model = [](float shift) {
+            return ModelBuilder()
+                .input("x", {-1, 10})
+                .output("y", {-1, 10})
+                .constant("s", Tensor(Shape{1}, {shift}))
+                .node("Add", {"x", "s"}, {"y"})
+                .build();
+        };
+        const auto same = compareOutputs(model(0.5F), model(0.5F), nullptr, 4, 0);
+        QVERIFY(same.has_value());
+        QCOMPARE(same->maxAbsDiff, 0.0);
+        QVERIFY(same->isOnRandomInputs);
+        const Vectors vectors;
+        const auto shifted = compareOutputs(model(0.5F), model(0.75F), &vectors, 20, 0);
+        QCOMPARE(shifted->samples, std::size_t{20});
+        QVERIFY(std::abs(shifted->maxAbsDiff - 0.25) < 1e-6);
+        QVERIFY(std::abs(shifted->meanAbsDiff - 0.25) < 1e-6);
+        QVERIFY(shifted->outputStd > 0.3 && shifted->outputStd < 0.8);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestEvaluate)
+#include "test_evaluate.moc"
