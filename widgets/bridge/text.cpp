@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <QFile>
 #include <QLocale>
+#include <algorithm>
 #include <cmath>
 
 namespace equant::ui {
@@ -95,7 +96,7 @@ QString durationText(double seconds) {
     if (!std::isfinite(seconds) || seconds < 0) return {};
     const auto whole = static_cast<qint64>(std::llround(seconds));
     const auto translate = [](const char* text) { return QCoreApplication::translate("Duration", text); };
-    if (seconds < 1) return translate("%1 s").arg(QLocale().toString(seconds, 'f', 2));
+    if (seconds < 1) return translate("%1 ms").arg(std::max(1LL, std::llround(1000 * seconds)));
     if (seconds < 10) return translate("%1 s").arg(QLocale().toString(seconds, 'f', 1));
     if (whole < 60) return translate("%1 s").arg(whole);
     if (whole < 3600) return translate("%1:%2 min").arg(whole / 60).arg(whole % 60, 2, 10, QLatin1Char('0'));
