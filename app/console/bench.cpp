@@ -11,6 +11,7 @@
 #include "core/base/parallel.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
+#include "core/passes/fold_batch_norm.h"
 #include "core/quantization/quantsim.h"
 #include "core/runtime/executor.h"
 
@@ -61,6 +62,15 @@ Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, u
     return taken.count();
 }
 
+/// With encodings, the model that they were made for; otherwise with its batch norms folded, as `quantize` has it.
+Result<Model> modelToTime(const BenchCommand& command) {
+    auto model = readOnnx(command.model);
+    if (!model || !command.encodings.empty()) return model;
+    auto folded = foldBatchNorms(*model);
+    if (!folded) return fail(folded.error());
+    return std::move(folded->model);
+}
+
 /// Encodings from the file, or 8 bits per tensor calibrated on random inputs: good enough to time.
 Result<QuantOverlay> overlayFor(const BenchCommand& command, const Model& model, const Executor& executor,
                                 const CommandContext& context) {
@@ -83,7 +93,7 @@ std::string milliseconds(double value) {
 
 Result<CommandResult> runBench(const BenchCommand& command, const CommandContext& context) {
     const unsigned threads = context.options.threads == 0 ? 1 : context.options.threads;
-    const auto model = readOnnx(command.model);
+    const auto model = modelToTime(command);
     if (!model) return fail(model.error());
     const auto floating = Executor::create(*model);
     if (!floating) return fail(floating.error());

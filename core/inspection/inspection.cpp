@@ -38,9 +38,7 @@ void addWeightFindings(const Model& model, std::vector<Finding>& findings) {
     const auto ranges = weightRanges(model);
     if (!ranges) return;
     for (const auto& layer : *ranges) {
-        const bool isFinite = std::ranges::all_of(layer.min, [](float v) { return std::isfinite(v); }) &&
-                              std::ranges::all_of(layer.max, [](float v) { return std::isfinite(v); }) &&
-                              std::ranges::all_of(layer.std, [](float v) { return std::isfinite(v); });
+        const bool isFinite = std::ranges::all_of(layer.mean, [](float mean) { return std::isfinite(mean); });
         if (!isFinite) {
             findings.push_back({"non-finite-weights", Severity::Error, layer.layer, "Its weights hold NaN or infinity.",
                                 "Training diverged or the export failed; results of this model mean nothing."});

@@ -20,6 +20,19 @@ double balance(double numerator, double denominator) {
     return std::isfinite(factor) && factor > 0 ? factor : 1.0;
 }
 
+/// Raises factors so that no channel's output grows to more than kWidestCap times the median channel's. Channels share
+/// the grid of their activation, and one of faded weights would stretch it for all: balancing 1e-9 against 13 turns a
+/// cap of 6 into 1e7. `growth` is what each output was multiplied with so far.
+void limitCaps(const std::vector<double>& growth, std::vector<double>& factors) {
+    std::vector<double> grown;
+    for (std::size_t i = 0; i < factors.size(); ++i) grown.push_back(growth[i] / factors[i]);
+    std::vector<double> sorted = grown;
+    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+    std::nth_element(sorted.begin(), middle, sorted.end());
+    const double most = *middle * kWidestCap;
+    for (std::size_t i = 0; i < factors.size(); ++i) factors[i] *= std::max(1.0, grown[i] / most);
+}
+
 }  // namespace
 
 void ChannelScaling::Layer::outputRanges(std::vector<double>& ranges, bool isBiasCounted) const {
@@ -70,32 +83,20 @@ void ChannelScaling::addLink(const ChannelLink& link) {
     m_links.push_back(link);
 }
 
-double ChannelScaling::equalizePair(const ChannelLink& link, bool isBiasCounted) {
+double ChannelScaling::equalizePair(const ChannelLink& link, bool isReference) {
+    const bool isCapped = !isReference && link.clipping && link.clipping->upper;
     Layer& from = layer(link.from);
     Layer& to = layer(link.to);
     std::vector<double> produced, consumed;
-    from.outputRanges(produced, isBiasCounted);
+    from.outputRanges(produced, !isReference);
     to.inputRanges(link.repeat, consumed);
+    for (std::size_t i = 0; i < produced.size(); ++i) produced[i] = balance(produced[i], consumed[i]);
+    if (isCapped) limitCaps(from.output, produced);
     double largest = 1;
-    for (std::size_t i = 0; i < produced.size(); ++i) {
-        produced[i] = balance(produced[i], consumed[i]);
-        largest = std::max({largest, produced[i], 1 / produced[i]});
-    }
+    for (const double factor : produced) largest = std::max({largest, factor, 1 / factor});
     from.divideOutput(produced);
     to.multiplyInput(produced, link.repeat);
     return largest;
-}
-
-void ChannelScaling::limitCaps(const ChannelLink& link) {
-    Layer& from = layer(link.from);
-    std::vector<double> adjustment = from.output;
-    std::vector<double> sorted = from.output;
-    const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
-    std::nth_element(sorted.begin(), middle, sorted.end());
-    const double most = *middle * kWidestCap;
-    for (double& growth : adjustment) growth = growth > most ? growth / most : 1.0;
-    from.divideOutput(adjustment);
-    layer(link.to).multiplyInput(adjustment, link.repeat);
 }
 
 void ChannelScaling::equalizeTriple(const ChannelLink& first, const ChannelLink& second) {
@@ -124,8 +125,7 @@ int ChannelScaling::run(int maxSweeps, const JobContext& job) {
         double largest = 1;
         for (const auto& link : m_links) {
             if (job.stopped()) return sweep;
-            largest = std::max(largest, equalizePair(link, true));
-            if (link.clipping && link.clipping->upper) limitCaps(link);
+            largest = std::max(largest, equalizePair(link, false));
         }
         job.advance();
         if (largest < kConverged) return sweep;
@@ -147,7 +147,7 @@ int ChannelScaling::runReferenceSweep() {
         // The second half of a triple was done with its first.
         const auto before = std::ranges::find(m_links, link.from, &ChannelLink::to);
         if (isFirstDepthwise && before != m_links.end() && !layer(before->from).weights.isDepthwise()) continue;
-        equalizePair(link, false);
+        equalizePair(link, true);
     }
     return 1;
 }

@@ -38,10 +38,8 @@ private:
         void multiplyInput(const std::vector<double>& factors, std::int64_t repeat);
     };
     Layer& layer(std::size_t node);
-    double equalizePair(const ChannelLink& link, bool isBiasCounted);
-    /// Channels share the grid of their activation, and one of faded weights would stretch it for all: balancing
-    /// 1e-9 against 13 turns a cap of 6 into 1e7. Caps therefore grow to four times the median channel's at most.
-    void limitCaps(const ChannelLink& link);
+    /// Returns how far from 1 the factors were. `isReference`: weights alone decide, as in the reference.
+    double equalizePair(const ChannelLink& link, bool isReference);
     void equalizeTriple(const ChannelLink& first, const ChannelLink& second);
 
     const Graph& m_graph;

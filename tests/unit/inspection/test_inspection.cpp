@@ -84,6 +84,7 @@ private slots:
         model.graph.initializers[2].tensor = weight;
         const auto inspection = inspect(model);
         QVERIFY(inspection.has_value());
+        QVERIFY(find(*inspection, "non-finite-weights"));
         QCOMPARE(find(*inspection, "non-finite-weights")->subject, std::string("Conv_3"));
     }
 
@@ -93,6 +94,7 @@ private slots:
         weight.mutableData<float>()[0] = 500.F;
         model.graph.initializers[1].tensor = weight;
         const auto inspection = inspect(model);
+        QVERIFY(find(*inspection, "wasted-bits"));
         QCOMPARE(find(*inspection, "wasted-bits")->subject, std::string("Conv_2"));
         QVERIFY(!find(*inspect(network().build()), "wasted-bits"));
     }
