@@ -32,6 +32,9 @@ private slots:
         QFile file(QStringLiteral(EQUANT_SOURCE_DIR "/docs/operators.md"));
         QVERIFY2(file.open(QIODevice::ReadOnly), qPrintable(file.fileName()));
         const QString text = QString::fromUtf8(file.readAll());
+        // No row beyond the families there are.
+        const QString section = text.section("## What runs", 1).section("\n## ", 0, 0);
+        QCOMPARE(section.count("\n| ") - 2, static_cast<qsizetype>(supportedOperators().size()));
         for (const OperatorFamily& family : supportedOperators()) {
             // | Family | `A` `B` ... |
             const QString start = "| " + QString::fromStdString(family.name) + " |";
