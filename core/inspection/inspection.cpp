@@ -8,6 +8,7 @@
 
 #include "core/inspection/techniques.h"
 #include "core/passes/channel_links.h"
+#include "core/passes/fold_batch_norm.h"
 #include "core/passes/weight_ranges.h"
 #include "core/runtime/evaluate.h"
 
@@ -35,7 +36,9 @@ void addUnsupported(const std::vector<UnsupportedNode>& unsupported, std::vector
 }
 
 void addWeightFindings(const Model& model, std::vector<Finding>& findings) {
-    const auto ranges = weightRanges(model);
+    // As hardware will see them: behind their batch norms.
+    const auto folded = foldBatchNorms(model);
+    const auto ranges = weightRanges(folded ? folded->model : model);
     if (!ranges) return;
     for (const auto& layer : *ranges) {
         const bool isFinite = std::ranges::all_of(layer.mean, [](float mean) { return std::isfinite(mean); });

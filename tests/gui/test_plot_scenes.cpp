@@ -212,7 +212,7 @@ private slots:
         QVERIFY(std::abs(std::abs(a.x() - b.x()) - std::abs(a.y() - b.y())) < 0.5);
     }
 
-    void deadChannelsAreMarked() {
+    void constantChannelsAreMarked() {
         ScaleFactors plot;
         plot.setData({.pair = QStringLiteral("a → b"),
                       .factors = {2.0, 0.25, 1.0, -1.0},
@@ -221,7 +221,7 @@ private slots:
         QCOMPARE(factors.size(), std::size_t(2));
         QCOMPARE(factors[0].y, 1.0);
         QCOMPARE(factors[1].y, -2.0);
-        QCOMPARE(seriesOf(plot, "Dead channel").points.size(), std::size_t(1));
+        QCOMPARE(seriesOf(plot, "Constant channel").points.size(), std::size_t(1));
         QCOMPARE(plot.scene().skipped, 1);
         QVERIFY(plot.scene().y.lower < -2.0 && plot.scene().y.upper > 1.0);
     }
