@@ -11,6 +11,15 @@ namespace equant {
 
 namespace {
 
+/// Nodes one lookup may pass. Exporters stack a handful; more is a cycle, or a file made to exhaust stack or time.
+constexpr int kMaxPassedNodes = 64;
+
+std::optional<Tensor> lookUp(const Graph& graph, std::string_view value, int& nodesLeft);
+
+std::optional<Tensor> lookUpInput(const Graph& graph, const Node& node, std::size_t slot, int& nodesLeft) {
+    return node.hasInput(slot) ? lookUp(graph, node.inputs[slot], nodesLeft) : std::nullopt;
+}
+
 const Node* producerOf(const Graph& graph, std::string_view value) {
     for (const auto& node : graph.nodes)
         if (std::ranges::find(node.outputs, value) != node.outputs.end()) return &node;
@@ -34,7 +43,6 @@ std::optional<Tensor> constantNodeValue(const Node& node) {
 /// Source: ONNX Reshape-14 (0 copies a dimension, -1 is inferred).
 std::optional<Tensor> reshape(const Tensor& tensor, std::span<const std::int64_t> wanted, bool allowZero) {
     Shape shape(wanted.begin(), wanted.end());
-    std::int64_t known = 1;
     std::size_t open = shape.size();
     for (std::size_t i = 0; i < shape.size(); ++i) {
         if (shape[i] == 0 && !allowZero) {
@@ -42,22 +50,25 @@ std::optional<Tensor> reshape(const Tensor& tensor, std::span<const std::int64_t
             shape[i] = tensor.shape()[i];
         }
         if (shape[i] == -1) {
+            if (open < shape.size()) return std::nullopt;
             open = i;
-        } else {
-            known *= shape[i];
+            shape[i] = 1;
         }
     }
+    const auto known = checkedElementCount(shape, tensor.dtype());
+    if (!known) return std::nullopt;
     if (open < shape.size()) {
-        if (known == 0 || tensor.count() % known != 0) return std::nullopt;
-        shape[open] = tensor.count() / known;
+        if (*known == 0 || tensor.count() % *known != 0) return std::nullopt;
+        shape[open] = tensor.count() / *known;
+    } else if (*known != tensor.count()) {
+        return std::nullopt;
     }
-    if (elementCount(shape) != tensor.count()) return std::nullopt;
     return tensor.reshaped(std::move(shape));
 }
 
-std::optional<std::vector<std::int64_t>> axesOf(const Graph& graph, const Node& node) {
+std::optional<std::vector<std::int64_t>> axesOf(const Graph& graph, const Node& node, int& nodesLeft) {
     if (node.attribute("axes")) return node.intsAttribute("axes");
-    const auto axes = constantInput(graph, node, 1);
+    const auto axes = lookUpInput(graph, node, 1, nodesLeft);
     if (!axes) return node.hasInput(1) ? std::nullopt : std::optional(std::vector<std::int64_t>{});
     if (axes->dtype() != DType::Int64) return std::nullopt;
     const auto values = axes->data<std::int64_t>();
@@ -115,13 +126,13 @@ std::optional<Tensor> flatten(const Tensor& tensor, std::int64_t axis) {
 }
 
 /// The result of a node that only rearranges or converts a constant.
-std::optional<Tensor> throughNode(const Graph& graph, const Node& node) {
+std::optional<Tensor> throughNode(const Graph& graph, const Node& node, int& nodesLeft) {
     if (!node.domain.empty()) return std::nullopt;
     if (node.opType == "Constant") return constantNodeValue(node);
     static const std::unordered_set<std::string> kTransparent = {"Identity",  "Reshape",   "Flatten", "Squeeze",
                                                                  "Unsqueeze", "Transpose", "Cast"};
     if (!kTransparent.contains(node.opType)) return std::nullopt;
-    const auto data = constantInput(graph, node, 0);
+    const auto data = lookUpInput(graph, node, 0, nodesLeft);
     if (!data) return std::nullopt;
     if (node.opType == "Identity") return data;
     if (node.opType == "Transpose") return transpose(*data, node.intsAttribute("perm"));
@@ -132,13 +143,24 @@ std::optional<Tensor> throughNode(const Graph& graph, const Node& node) {
     }
     if (node.opType == "Reshape") {
         if (node.attribute("shape")) return reshape(*data, node.intsAttribute("shape"), false);
-        const auto shape = constantInput(graph, node, 1);
+        const auto shape = lookUpInput(graph, node, 1, nodesLeft);
         if (!shape || shape->dtype() != DType::Int64) return std::nullopt;
         return reshape(*data, shape->data<std::int64_t>(), node.intAttribute("allowzero", 0) != 0);
     }
-    const auto axes = axesOf(graph, node);
+    const auto axes = axesOf(graph, node, nodesLeft);
     if (!axes) return std::nullopt;
     return node.opType == "Squeeze" ? squeeze(*data, *axes) : unsqueeze(*data, *axes);
+}
+
+std::optional<Tensor> lookUp(const Graph& graph, std::string_view value, int& nodesLeft) {
+    if (value.empty()) return std::nullopt;
+    if (const auto* initializer = graph.initializer(value)) {
+        if (initializer->tensor.isEmpty()) return std::nullopt;
+        return initializer->tensor;
+    }
+    if (nodesLeft-- <= 0) return std::nullopt;
+    const Node* producer = producerOf(graph, value);
+    return producer ? throughNode(graph, *producer, nodesLeft) : std::nullopt;
 }
 
 void collectNames(const Graph& graph, std::unordered_set<std::string>& names) {
@@ -167,13 +189,8 @@ std::size_t countReads(const Graph& graph, std::string_view value) {
 }  // namespace
 
 std::optional<Tensor> constantValue(const Graph& graph, std::string_view value) {
-    if (value.empty()) return std::nullopt;
-    if (const auto* initializer = graph.initializer(value)) {
-        if (initializer->tensor.isEmpty()) return std::nullopt;
-        return initializer->tensor;
-    }
-    const Node* producer = producerOf(graph, value);
-    return producer ? throughNode(graph, *producer) : std::nullopt;
+    int nodesLeft = kMaxPassedNodes;
+    return lookUp(graph, value, nodesLeft);
 }
 
 std::optional<Tensor> constantInput(const Graph& graph, const Node& node, std::size_t slot) {

@@ -185,28 +185,31 @@ private:
 
     /// Walks back from a constant value to the tensors it is made of. Integers count where they are weights: inputs of
     /// integer operators and of DequantizeLinear, whose scale and zero point belong to the format, not the network.
-    void collect(const std::string& value, bool isIntegerCounted, LayerInfo& layer) {
-        if (value.empty()) return;
-        const auto source = m_sources.find(value);
-        if (source != m_sources.end()) {
-            add(value, *source->second, isIntegerCounted, layer);
-            return;
-        }
-        const auto producer = m_topology.producer(value);
-        if (producer == Topology::kNone) return;
-        const Node& node = m_graph.nodes[producer];
-        if (node.is("Constant")) {
-            const auto facts = m_facts.find(value);
-            if (facts != m_facts.end() && facts->second.constant) {
-                add(value, *facts->second.constant, isIntegerCounted, layer);
+    /// Iterative, each value once: chains may be long and may read the same value twice at every step.
+    void collect(const std::string& first, bool isFirstIntegerCounted, LayerInfo& layer) {
+        std::vector<std::pair<std::string, bool>> open{{first, isFirstIntegerCounted}};
+        while (!open.empty()) {
+            const auto [value, isIntegerCounted] = std::move(open.back());
+            open.pop_back();
+            if (value.empty() || !m_visited[isIntegerCounted ? 1 : 0].insert(value).second) continue;
+            const auto source = m_sources.find(value);
+            if (source != m_sources.end()) {
+                add(value, *source->second, isIntegerCounted, layer);
+                continue;
             }
-        } else if (node.is("DequantizeLinear")) {
-            collect(node.inputs.front(), true, layer);
-        } else if (node.is("QuantizeLinear")) {
-            collect(node.inputs.front(), false, layer);
-        } else {
-            for (const auto& input : node.inputs)
-                collect(input, isIntegerCounted && &input == node.inputs.data(), layer);
+            const auto producer = m_topology.producer(value);
+            if (producer == Topology::kNone) continue;
+            const Node& node = m_graph.nodes[producer];
+            if (node.is("Constant")) {
+                const auto facts = m_facts.find(value);
+                if (facts != m_facts.end() && facts->second.constant)
+                    add(value, *facts->second.constant, isIntegerCounted, layer);
+            } else if (node.is("DequantizeLinear") || node.is("QuantizeLinear")) {
+                if (node.hasInput(0)) open.emplace_back(node.inputs[0], node.is("DequantizeLinear"));
+            } else {
+                for (std::size_t slot = 0; slot < node.inputs.size(); ++slot)
+                    open.emplace_back(node.inputs[slot], isIntegerCounted && slot == 0);
+            }
         }
     }
 
@@ -232,6 +235,7 @@ private:
     std::unordered_map<std::string, const Tensor*> m_sources;
     std::unordered_set<std::string> m_constantValues;
     std::unordered_set<std::string> m_counted;
+    std::unordered_set<std::string> m_visited[2];  ///< by collect(), without and with integers
 };
 
 std::int64_t outputBytes(const Node& node, const FactMap& facts) {

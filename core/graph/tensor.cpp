@@ -180,16 +180,18 @@ std::int64_t elementCount(const Shape& shape) {
 Result<std::int64_t> checkedElementCount(const Shape& shape, DType type) {
     const auto limit = std::numeric_limits<std::int64_t>::max() / std::max(8, bitWidth(type));
     std::int64_t count = 1;
+    bool isEmpty = false;  // what is not empty must fit nevertheless: partial products are formed everywhere
     for (const auto dim : shape) {
         if (dim < 0)
             return fail(ErrorCode::InvalidArgument,
                         fmt::format("The shape {} has a negative dimension.", toString(shape)));
+        isEmpty |= dim == 0;
         if (dim != 0 && count > limit / dim)
             return fail(ErrorCode::OutOfRange,
                         fmt::format("A tensor of shape {} would be too large.", toString(shape)));
-        count *= dim;
+        count *= std::max<std::int64_t>(dim, 1);
     }
-    return count;
+    return isEmpty ? 0 : count;
 }
 
 std::string toString(const Shape& shape) {

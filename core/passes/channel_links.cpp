@@ -75,6 +75,7 @@ public:
     ChannelLink run() {
         std::size_t at = m_link.from;
         while (m_link.to == Topology::kNone && m_link.blockedBy.empty()) {
+            if (m_graph.nodes[at].outputs.empty()) return block("output", "It has no result."), std::move(m_link);
             const std::string& value = m_graph.nodes[at].outputs[0];
             const std::size_t next = m_topology.soleConsumer(value);
             if (next == Topology::kNone) {
@@ -180,24 +181,34 @@ std::vector<ChannelLink> findChannelLinks(const Graph& graph, const Topology& to
 }
 
 Bounds boundsOf(const Graph& graph, const Topology& topology, const std::string& value) {
-    const Bounds unknown{-kAssumedMagnitude, kAssumedMagnitude};
-    const std::size_t index = topology.producer(value);
-    if (index == Topology::kNone) return unknown;
-    const Node& node = graph.nodes[index];
-    if (const auto clipping = clippingOf(graph, index))
-        return {clipping->lower.value_or(unknown.lower), clipping->upper.value_or(unknown.upper)};
-    if (node.is("Sigmoid") || node.is("Softmax") || node.is("HardSigmoid")) return {0, 1};
-    if (node.is("Tanh")) return {-1, 1};
-    static constexpr std::array kWithinInput = {"Identity",      "Dropout",  "MaxPool", "GlobalAveragePool",
-                                                "GlobalMaxPool", "Flatten",  "Reshape", "Transpose",
-                                                "Squeeze",       "Unsqueeze"};
-    if (std::ranges::find(kWithinInput, node.opType) != kWithinInput.end())
-        return boundsOf(graph, topology, node.inputs[0]);
-    if (node.is("AveragePool")) {  // padding may pull the average towards zero
-        const Bounds inner = boundsOf(graph, topology, node.inputs[0]);
-        return {std::min(inner.lower, 0.0), std::max(inner.upper, 0.0)};
+    Bounds bounds{-kAssumedMagnitude, kAssumedMagnitude};
+    bool isAveraged = false;  // padding may pull an average towards zero
+    std::string at = value;
+    for (;;) {
+        const std::size_t index = topology.producer(at);
+        if (index == Topology::kNone) break;
+        const Node& node = graph.nodes[index];
+        if (const auto clipping = clippingOf(graph, index)) {
+            bounds = {clipping->lower.value_or(bounds.lower), clipping->upper.value_or(bounds.upper)};
+            break;
+        }
+        if (node.is("Sigmoid") || node.is("Softmax") || node.is("HardSigmoid")) {
+            bounds = {0, 1};
+            break;
+        }
+        if (node.is("Tanh")) {
+            bounds = {-1, 1};
+            break;
+        }
+        static constexpr std::array kWithinInput = {"Identity",      "Dropout",     "MaxPool",  "GlobalAveragePool",
+                                                    "GlobalMaxPool", "AveragePool", "Flatten",  "Reshape",
+                                                    "Transpose",     "Squeeze",     "Unsqueeze"};
+        if (!node.hasInput(0) || std::ranges::find(kWithinInput, node.opType) == kWithinInput.end()) break;
+        isAveraged |= node.is("AveragePool");
+        at = node.inputs[0];
     }
-    return unknown;
+    if (isAveraged) bounds = {std::min(bounds.lower, 0.0), std::max(bounds.upper, 0.0)};
+    return bounds;
 }
 
 }  // namespace equant

@@ -152,11 +152,13 @@ private:
     [[nodiscard]] OutputDistribution distributionOf(std::size_t node, const std::vector<double>& factors) const {
         OutputDistribution distribution;
         for (const auto& folded : m_report.fold.folded) {
-            if (folded.layer != m_graph.nodes[node].label() || folded.gamma.empty()) continue;
+            // Names may repeat in a file; the parameters of another layer do not fit.
+            if (folded.layer != m_graph.nodes[node].label() || folded.gamma.size() != factors.size()) continue;
             for (std::size_t c = 0; c < factors.size(); ++c) {
                 distribution.mean.push_back(folded.beta[c] / factors[c]);
                 distribution.deviation.push_back(folded.gamma[c] / factors[c]);
             }
+            break;
         }
         return distribution;
     }

@@ -73,7 +73,9 @@ private:
     void fold(std::size_t index) {
         const Node& node = m_graph.nodes[index];
         std::string reason;
-        if (node.intAttribute("training_mode", 0) != 0 || node.outputs.size() > 1) {
+        if (node.outputs.empty() || node.inputs.empty()) {
+            reason = "It has no input or no result.";
+        } else if (node.intAttribute("training_mode", 0) != 0 || node.outputs.size() > 1) {
             reason = "It normalizes by the batch's own statistics.";
         } else if (auto affine = affineOf(m_graph, node); !affine) {
             reason = affine.error().message;

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <limits>
+#include <new>
+#include <stdexcept>
 
 #include "core/runtime/kernel.h"
 #include "core/runtime/operator_list.h"
@@ -16,10 +19,15 @@ constexpr std::size_t kLargestFolded = std::size_t{16} << 20;
 
 class TensorOutputs final : public KernelOutputs {
 public:
-    explicit TensorOutputs(const Node& node) : m_node(node), m_tensors(node.outputs.size()) {}
+    TensorOutputs(const Node& node, std::size_t limitBytes)
+        : m_node(node), m_limitBytes(limitBytes), m_tensors(node.outputs.size()) {}
+
+    /// Throws std::bad_alloc for what is too large, before asking the system for it.
 
     std::byte* allocate(std::size_t index, DType type, const Shape& shape) override {
         if (index >= m_tensors.size() || m_node.outputs[index].empty()) return nullptr;
+        const auto count = checkedElementCount(shape, type);
+        if (!count || static_cast<std::size_t>(*count) > m_limitBytes) throw std::bad_alloc();
         m_tensors[index] = Tensor(type, shape);
         return m_tensors[index].mutableBytes().data();
     }
@@ -27,6 +35,7 @@ public:
 
 private:
     const Node& m_node;
+    std::size_t m_limitBytes;
     std::vector<Tensor> m_tensors;
 };
 
@@ -89,7 +98,10 @@ Result<Kernel> makeKernel(const Node& node, std::int64_t opset) {
                 node.label());
 }
 
-Result<std::vector<Tensor>> evaluateNode(const Node& node, std::span<const Tensor> inputs, std::int64_t opset) {
+namespace {
+
+Result<std::vector<Tensor>> evaluateWithin(const Node& node, std::span<const Tensor> inputs, std::int64_t opset,
+                                           std::size_t limitBytes) {
     if (node.is("Constant")) return constantNode(node);
     const auto kernel = makeKernel(node, opset);
     if (!kernel) return fail(kernel.error());
@@ -98,19 +110,33 @@ Result<std::vector<Tensor>> evaluateNode(const Node& node, std::span<const Tenso
         views.push_back(input.isEmpty() ? TensorView{}
                                         : TensorView{input.dtype(), input.shape(), input.bytes().data()});
     }
-    TensorOutputs outputs(node);
-    if (auto status = (*kernel)(views, outputs); !status) {
-        Error error = status.error();
-        if (error.subject.empty()) error.subject = node.label();
-        return fail(std::move(error));
+    TensorOutputs outputs(node, limitBytes);
+    try {
+        if (auto status = (*kernel)(views, outputs); !status) {
+            Error error = status.error();
+            if (error.subject.empty()) error.subject = node.label();
+            return fail(std::move(error));
+        }
+        return outputs.take();
+    } catch (const std::bad_alloc&) {
+        return fail(ErrorCode::OutOfMemory, fmt::format("The result of {} is too large.", operatorName(node)), {},
+                    node.label());
+    } catch (const std::length_error&) {
+        return fail(ErrorCode::OutOfMemory, fmt::format("The result of {} is too large.", operatorName(node)), {},
+                    node.label());
     }
-    return outputs.take();
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> evaluateNode(const Node& node, std::span<const Tensor> inputs, std::int64_t opset) {
+    return evaluateWithin(node, inputs, opset, std::numeric_limits<std::size_t>::max());
 }
 
 ConstantEvaluator constantEvaluator() {
     return
         [](const Node& node, std::span<const Tensor> inputs, std::int64_t opset) -> std::optional<std::vector<Tensor>> {
-            auto results = evaluateNode(node, inputs, opset);
+            auto results = evaluateWithin(node, inputs, opset, kLargestFolded);
             if (!results) return std::nullopt;
             std::size_t total = 0;
             for (const Tensor& tensor : *results) total += tensor.sizeBytes();
