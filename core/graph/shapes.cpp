@@ -100,11 +100,18 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string inputNames() const {
+        std::string text;
+        for (const ValueInfo* input : m_graph.requiredInputs())
+            text += fmt::format("{}\"{}\"", text.empty() ? "" : ", ", input->name);
+        return text.empty() ? "none" : text;
+    }
+
     Status seedInputs() {
         for (const auto& [name, shape] : m_options.inputShapes) {
             if (std::ranges::none_of(m_graph.inputs, [&](const ValueInfo& input) { return input.name == name; })) {
                 return fail(ErrorCode::InvalidArgument, fmt::format("The model has no input '{}'.", name),
-                            "Give shapes for inputs of the model only.", name);
+                            fmt::format("It has {}.", inputNames()), name);
             }
         }
         for (const auto& input : m_graph.inputs) {

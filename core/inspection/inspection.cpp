@@ -77,8 +77,8 @@ void addGraphFindings(const Model& model, const Inspection& inspection, std::vec
         findings.push_back({"functions",
                             Severity::Info,
                             {},
-                            fmt::format("{} model-local functions are kept as they are.", model.functionIds.size()),
-                            {}});
+                            fmt::format("{} model-local functions are run, but not looked into.", model.functionIds.size()),
+                            "Export without functions to see, equalize and quantize the layers inside them."});
     std::vector<std::string> open;
     for (const auto& layer : inspection.layers)
         if (std::ranges::any_of(layer.outputShape, [](std::int64_t dim) { return dim < 0; }))

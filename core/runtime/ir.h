@@ -83,11 +83,12 @@ struct Program {
     std::int64_t opset = 1;
     bool fuse = true;
     std::deque<Value> values;  ///< references stay valid while constants are added
-    std::vector<Op> ops;  ///< in execution order
+    std::vector<Op> ops;       ///< in execution order
     std::vector<ValueId> inputs;
     std::vector<ValueId> outputs;
     std::vector<ValueId> taps;
     std::vector<std::shared_ptr<const Node>> ownNodes;
+    std::shared_ptr<const Model> ownModel;  ///< what the operators' nodes belong to, where the given model was expanded
 };
 
 /// Reads the model: resolves shapes, folds constants, applies the overlay, classifies operators.

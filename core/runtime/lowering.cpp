@@ -8,6 +8,7 @@
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
 #include "core/runtime/evaluate.h"
+#include "core/runtime/expansion.h"
 #include "core/runtime/fake_quantize.h"
 #include "core/runtime/ir.h"
 #include "core/runtime/kernels/control.h"
@@ -22,8 +23,10 @@ bool isRandom(const Node& node) {
 
 class Lowering {
 public:
-    Lowering(const Model& model, const CompileOptions& options) : m_model(model), m_options(options) {
-        m_program.opset = model.opset();
+    Lowering(Expanded expanded, const CompileOptions& options)
+        : m_model(*expanded.model), m_options(options), m_facts(std::move(expanded.facts)) {
+        m_program.ownModel = std::move(expanded.model);
+        m_program.opset = m_model.opset();
         m_program.fuse = options.fuse;
     }
 
@@ -31,7 +34,6 @@ public:
         auto topology = Topology::of(m_model.graph);
         if (!topology) return fail(topology.error());
         m_topology = &*topology;
-        if (auto status = resolveShapes(); !status) return fail(status.error());
         if (auto status = markNeeded(); !status) return fail(status.error());
         if (auto status = addInputs(); !status) return fail(status.error());
         if (auto status = checkKernels(); !status) return fail(status.error());
@@ -52,17 +54,6 @@ public:
     }
 
 private:
-    Status resolveShapes() {
-        ShapeOptions shapes;
-        shapes.inputShapes = m_options.inputShapes;
-        shapes.batch = 1;
-        shapes.evaluate = constantEvaluator();
-        auto facts = inferShapes(m_model, shapes);
-        if (!facts) return fail(facts.error());
-        m_facts = std::move(*facts);
-        return {};
-    }
-
     std::vector<std::string> wantedOutputs() const {
         if (!m_options.outputs.empty()) return m_options.outputs;
         std::vector<std::string> names;
@@ -299,8 +290,8 @@ private:
 
     const Model& m_model;
     const CompileOptions& m_options;
-    const Topology* m_topology = nullptr;
     FactMap m_facts;
+    const Topology* m_topology = nullptr;
     std::vector<bool> m_isNeeded;
     std::unordered_map<std::string, ValueId> m_names;   ///< what readers get
     std::unordered_map<std::string, ValueId> m_rawIds;  ///< before fake quantization
@@ -311,7 +302,13 @@ private:
 }  // namespace
 
 Result<Program> lower(const Model& model, const CompileOptions& options) {
-    return Lowering(model, options).run();
+    ShapeOptions shapes;
+    shapes.inputShapes = options.inputShapes;
+    shapes.batch = 1;
+    shapes.evaluate = constantEvaluator();
+    auto expanded = expand(model, shapes);
+    if (!expanded) return fail(expanded.error());
+    return Lowering(std::move(*expanded), options).run();
 }
 
 }  // namespace equant::ir

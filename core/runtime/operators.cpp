@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "core/graph/inlining.h"
 #include "core/runtime/kernel.h"
 
 namespace equant {
@@ -21,7 +22,8 @@ std::optional<std::string> reasonUnsupported(const Node& node, std::int64_t opse
 
 std::vector<UnsupportedNode> unsupportedNodes(const Model& model) {
     std::vector<UnsupportedNode> result;
-    for (const Node& node : model.graph.nodes) {
+    const auto expanded = inlineFunctions(model);
+    for (const Node& node : expanded ? expanded->graph.nodes : model.graph.nodes) {
         if (auto reason = reasonUnsupported(node, model.opset()))
             result.push_back({node.label(), operatorName(node), std::move(*reason)});
     }

@@ -11,6 +11,15 @@ struct Groups {
     std::vector<std::int64_t> counts;   ///< by group
 };
 
+/// NaN counts as the largest value and equals itself, so that the order is total.
+template <typename T>
+int compare(T a, T b) {
+    if constexpr (std::is_floating_point_v<T>) {
+        if (std::isnan(a) || std::isnan(b)) return int{std::isnan(a)} - int{std::isnan(b)};
+    }
+    return a < b ? -1 : int{b < a};
+}
+
 /// Members [0, n) grouped by equality; groups in the order of `isLess`, or of their first members.
 template <typename Less>
 Groups groupEqual(std::int64_t n, bool isSorted, const Less& isLess) {
@@ -58,7 +67,7 @@ Result<Kernel> makeUnique(const Node& node, std::int64_t) {
                 for (std::int64_t o = 0; o < split.outer; ++o) {
                     for (std::int64_t i = 0; i < split.inner; ++i) {
                         const T left = in[at(o, a) + i], right = in[at(o, b) + i];
-                        if (left != right) return left < right;
+                        if (const int order = compare(left, right); order != 0) return order < 0;
                     }
                 }
                 return false;
@@ -81,7 +90,7 @@ Result<Kernel> makeUnique(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"Unique", makeUnique}};
+constexpr KernelEntry kTable[] = {{"Unique", halfToo<&makeUnique>}};
 
 }  // namespace
 
