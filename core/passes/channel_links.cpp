@@ -112,7 +112,7 @@ private:
         } else if (const auto clipping = clippingOf(m_graph, index)) {
             if (m_link.clipping)
                 return block("nonlinear", fmt::format("A second clipping activation, {}, follows.", quoted(node)));
-            m_link.clipping = clipping;
+            if (clipping->lower || clipping->upper) m_link.clipping = clipping;  // a Clip without bounds does nothing
         } else if (flattensChannels(node)) {
             m_link.isPlain = false;
         } else if (isPositivelyHomogeneous(node)) {

@@ -34,6 +34,7 @@ Result<Affine> affineOf(const Graph& graph, const Node& node) {
         if (vectors.back().size() != vectors.front().size())
             return fail(ErrorCode::Unsupported, "Its parameter vectors differ in length.");
     }
+    if (vectors.front().empty()) return fail(ErrorCode::Unsupported, "Its parameter vectors are empty.");
     const auto& gamma = vectors[0];
     const auto& beta = vectors[1];
     const auto& mean = vectors[2];

@@ -215,6 +215,26 @@ private slots:
         QCOMPARE(pairFrom(equalized->report, "Conv_4")->reasonCode, std::string("output"));
     }
 
+    void clipsWithoutBoundsAreNoRelu() {
+        // Both bounds omitted: nothing is clipped, and negative values must pass.
+        const Model model = ModelBuilder()
+                                .input("x", {1, 3, 5, 5})
+                                .output("y")
+                                .constant("w1", randomTensor({4, 3, 1, 1}, 41, -3.F, 1.F))
+                                .constant("w2", randomTensor({2, 4, 1, 1}, 42))
+                                .node("Conv", {"x", "w1"}, {"c"})
+                                .node("Clip", {"c"}, {"r"})
+                                .node("Conv", {"r", "w2"}, {"y"})
+                                .build();
+        const auto outcome = equalize(model, {});
+        QVERIFY(outcome);
+        QVERIFY(outcome->report.pairs[0].isEqualized);
+        QCOMPARE(std::ranges::count_if(outcome->model.graph.nodes, [](const Node& node) { return node.is("Relu"); }),
+                 0);
+        QCOMPARE(std::ranges::count_if(outcome->model.graph.nodes, [](const Node& node) { return node.is("Clip"); }),
+                 1);
+    }
+
     void branchesAreSkippedByName() {
         const Model model = ModelBuilder()
                                 .input("x", {1, 3, 4, 4})
