@@ -44,27 +44,30 @@ Result<ExternalLocation> externalLocation(const onnx::TensorProto& message, cons
     return location;
 }
 
-Status readExternal(const onnx::TensorProto& message, const ReadContext& context, const std::string& subject,
-                    std::span<std::byte> target) {
-    const auto location = externalLocation(message, subject);
-    if (!location) return fail(location.error());
-    const fs::path path = context.folder / location->file;
+/// Whether the file is there and holds the `needed` bytes, before memory is taken for them.
+Status checkExternal(const ExternalLocation& location, const ReadContext& context, const std::string& subject,
+                     std::size_t needed) {
+    const fs::path path = context.folder / location.file;
     std::error_code missing;
     const auto size = fs::file_size(path, missing);
     if (missing)
-        return fail(ErrorCode::NotFound, fmt::format("The external data file \"{}\" is missing.", location->file),
+        return fail(ErrorCode::NotFound, fmt::format("The external data file \"{}\" is missing.", location.file),
                     "Put it beside the model, where the export wrote it.", subject);
-    const auto needed = target.size();
-    const auto length = location->length.value_or(static_cast<std::int64_t>(needed));
+    const auto length = location.length.value_or(static_cast<std::int64_t>(needed));
     if (static_cast<std::size_t>(length) != needed)
         return corrupt(subject, fmt::format("Its external data hold {} bytes, its shape needs {}.", length, needed));
-    if (static_cast<std::uint64_t>(location->offset) + needed > size)
-        return corrupt(subject, fmt::format("The external data file \"{}\" is too short.", location->file));
-    std::ifstream in(path, std::ios::binary);
-    in.seekg(location->offset);
-    in.read(reinterpret_cast<char*>(target.data()), static_cast<std::streamsize>(needed));
+    if (static_cast<std::uint64_t>(location.offset) + needed > size)
+        return corrupt(subject, fmt::format("The external data file \"{}\" is too short.", location.file));
+    return {};
+}
+
+Status readExternal(const ExternalLocation& location, const ReadContext& context, const std::string& subject,
+                    std::span<std::byte> target) {
+    std::ifstream in(context.folder / location.file, std::ios::binary);
+    in.seekg(location.offset);
+    in.read(reinterpret_cast<char*>(target.data()), static_cast<std::streamsize>(target.size()));
     if (!in)
-        return fail(ErrorCode::Io, fmt::format("The external data file \"{}\" could not be read.", location->file), {},
+        return fail(ErrorCode::Io, fmt::format("The external data file \"{}\" could not be read.", location.file), {},
                     subject);
     return {};
 }
@@ -124,8 +127,16 @@ Result<Tensor> takeTensor(onnx::TensorProto& message, const ReadContext& context
     Shape shape(message.dims().begin(), message.dims().end());
     if (const auto count = checkedElementCount(shape, type); !count) return corrupt(subject, count.error().message);
     const bool isExternal = message.data_location() == onnx::TensorProto::EXTERNAL;
-    if (!isExternal && type != DType::String) {  // before allocating: a hostile shape must not ask for terabytes
-        const auto bits = static_cast<std::size_t>(elementCount(shape)) * static_cast<std::size_t>(bitWidth(type));
+    // Before allocating: a hostile shape must not ask for terabytes.
+    const auto bits = static_cast<std::size_t>(elementCount(shape)) * static_cast<std::size_t>(bitWidth(type));
+    ExternalLocation external;
+    if (isExternal && type != DType::String) {
+        auto location = externalLocation(message, subject);
+        if (!location) return fail(location.error());
+        external = std::move(*location);
+        if (auto checked = checkExternal(external, context, subject, (bits + 7) / 8); !checked)
+            return fail(checked.error());
+    } else if (type != DType::String) {
         const std::size_t held = message.has_raw_data() ? message.raw_data().size() : message.ByteSizeLong() * 16;
         if (message.has_raw_data() ? held != (bits + 7) / 8 : held < bits / 8)
             return corrupt(subject, fmt::format("Its data do not match its shape {} of type {} ({} bytes needed).",
@@ -135,7 +146,7 @@ Result<Tensor> takeTensor(onnx::TensorProto& message, const ReadContext& context
     if (type != DType::String) {
         const auto target = tensor.mutableBytes();
         if (isExternal) {
-            if (auto read = readExternal(message, context, subject, target); !read) return fail(read.error());
+            if (auto read = readExternal(external, context, subject, target); !read) return fail(read.error());
         } else if (message.has_raw_data()) {
             if (!target.empty()) std::memcpy(target.data(), message.raw_data().data(), target.size());
         } else if (!copyFields(message, type, target)) {

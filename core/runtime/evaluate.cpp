@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <limits>
 #include <new>
 #include <stdexcept>
 
@@ -16,6 +15,8 @@ namespace equant {
 namespace {
 
 constexpr std::size_t kLargestFolded = std::size_t{16} << 20;
+/// More than a file holds in one piece; the system would promise it and end the process when it is touched.
+constexpr std::size_t kLargestEvaluated = std::size_t{2} << 30;
 
 class TensorOutputs final : public KernelOutputs {
 public:
@@ -27,7 +28,8 @@ public:
     std::byte* allocate(std::size_t index, DType type, const Shape& shape) override {
         if (index >= m_tensors.size() || m_node.outputs[index].empty()) return nullptr;
         const auto count = checkedElementCount(shape, type);
-        if (!count || static_cast<std::size_t>(*count) > m_limitBytes) throw std::bad_alloc();
+        const auto bits = static_cast<std::size_t>(std::max(bitWidth(type), 1));
+        if (!count || static_cast<std::size_t>(*count) > m_limitBytes * 8 / bits) throw std::bad_alloc();
         m_tensors[index] = Tensor(type, shape);
         return m_tensors[index].mutableBytes().data();
     }
@@ -130,7 +132,7 @@ Result<std::vector<Tensor>> evaluateWithin(const Node& node, std::span<const Ten
 }  // namespace
 
 Result<std::vector<Tensor>> evaluateNode(const Node& node, std::span<const Tensor> inputs, std::int64_t opset) {
-    return evaluateWithin(node, inputs, opset, std::numeric_limits<std::size_t>::max());
+    return evaluateWithin(node, inputs, opset, kLargestEvaluated);
 }
 
 ConstantEvaluator constantEvaluator() {

@@ -116,6 +116,7 @@ private:
                 return fail(ErrorCode::InvalidArgument, fmt::format("The shape of input \"{}\" is open.", input->name),
                             "Give a shape for it.", input->name);
             }
+            if (auto status = checkSize(id); !status) return status;
             m_program.inputs.push_back(id);
             if (auto status = define(input->name, id); !status) return status;
         }
@@ -124,6 +125,18 @@ private:
             if (auto status = defineConstant(initializer.name, initializer.tensor); !status) return status;
         }
         return {};
+    }
+
+    /// Sizes are added up when memory is planned; no machine has what would make the sums overflow.
+    [[nodiscard]] Status checkSize(ValueId id) const {
+        constexpr std::int64_t kMostBytes = std::int64_t{1} << 45;
+        const Value& value = m_program.values[id];
+        if (!value.shape) return {};
+        const auto count = checkedElementCount(*value.shape, value.dtype);
+        if (count && *count <= kMostBytes * 8 / std::max(bitWidth(value.dtype), 1)) return {};
+        return fail(ErrorCode::OutOfRange,
+                    fmt::format("\"{}\" of shape {} would be too large.", value.name, toString(*value.shape)),
+                    "Give the model a smaller input, or export it again.", value.name);
     }
 
     ValueId newValue(const std::string& valueName) {
@@ -220,6 +233,7 @@ private:
         m_program.ops.push_back(std::move(op));
         for (std::size_t i = 0; i < outputs.size(); ++i) {
             if (outputs[i] == kNoValue) continue;
+            if (auto status = checkSize(outputs[i]); !status) return status;
             if (auto status = define(node.outputs[i], outputs[i]); !status) return status;
         }
         return {};

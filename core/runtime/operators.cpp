@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <limits>
 
 #include "core/graph/inlining.h"
 #include "core/runtime/kernel.h"
@@ -33,10 +34,14 @@ std::vector<UnsupportedNode> unsupportedNodes(const Model& model) {
 namespace ir {
 namespace {
 
+/// oneDNN's kernels count in 32 bits; beyond that it does not refuse, it crashes.
+constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
+
 bool isDenseFloat(const Program& program, ValueId id) {
     if (id == kNoValue) return true;
     const Value& value = program.values[id];
-    return value.dtype == DType::Float && value.shape && elementCount(*value.shape) > 0 && value.shape->size() <= 6;
+    return value.dtype == DType::Float && value.shape && value.shape->size() <= 6 && elementCount(*value.shape) > 0 &&
+           elementCount(*value.shape) <= kMostElements;
 }
 
 const Shape& shapeOf(const Program& program, ValueId id) {

@@ -5,6 +5,7 @@
 #include <dnnl.hpp>
 #include <fmt/format.h>
 #include <new>
+#include <unistd.h>
 
 #include "core/runtime/memory_planner.h"
 #include "core/runtime/onednn.h"
@@ -86,6 +87,10 @@ private:
 }  // namespace
 
 void Runner::State::prepare() {
+    // The system would promise more memory than it has, and end the process when it is touched.
+    const auto machineBytes =
+        static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    if (plan->arenaBytes > machineBytes) throw std::bad_alloc();
     arena = allocateAligned(plan->arenaBytes);
     // Denormals left over in fresh memory would slow kernels down by orders of magnitude.
     std::memset(arena.get(), 0, plan->arenaBytes);
