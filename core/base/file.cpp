@@ -17,10 +17,42 @@ namespace {
 
 tl::unexpected<Error> writeFailed(const fs::path& path, int errorNumber) {
     std::string hint = "Check the folder's permissions or choose another place.";
-    if (errorNumber == ENOSPC || errorNumber == EDQUOT) hint = "Free some space or choose another disk.";
+    if (errorNumber == ENOSPC || errorNumber == EDQUOT || errorNumber == EFBIG)
+        hint = "Free some space or choose another disk.";
     if (errorNumber == ENOENT) hint = "Create the folder first or choose another place.";
     return fail(ErrorCode::Io, fmt::format("The file could not be written ({}).", std::strerror(errorNumber)), hint,
                 path.string());
+}
+
+/// Removes the file when it goes, unless it was kept.
+class TemporaryFile {
+public:
+    explicit TemporaryFile(fs::path path) : m_path(std::move(path)) {}
+    ~TemporaryFile() {
+        std::error_code ignored;
+        if (!m_isKept) fs::remove(m_path, ignored);
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    [[nodiscard]] const fs::path& path() const { return m_path; }
+    void keep() { m_isKept = true; }
+
+private:
+    fs::path m_path;
+    bool m_isKept = false;
+};
+
+/// Where a symbolic link leads, whether or not something is there yet; `path` itself when it is none.
+fs::path withoutLinks(const fs::path& path) {
+    constexpr int kMostLinks = 40;  // as Linux
+    fs::path target = path;
+    std::error_code error;
+    for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(target, error)); ++i) {
+        const fs::path next = fs::read_symlink(target, error);
+        if (error) break;
+        target = target.parent_path() / next;  // an absolute one replaces all
+    }
+    return target;
 }
 
 int syncFile(const fs::path& path) {
@@ -79,28 +111,24 @@ Status writeFileAtomic(const fs::path& path, const std::function<void(std::ostre
     if (fs::is_directory(path, error))
         return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path.string());
     if (fs::is_other(path, error)) return writeInto(path, write);
-    fs::path temporary = path;
-    temporary += fmt::format(".{:08x}.part", static_cast<unsigned>(random()));
+    const fs::path target = withoutLinks(path);
+    fs::path beside = target;
+    beside += fmt::format(".{:08x}.part", static_cast<unsigned>(random()));
 
     errno = 0;
-    std::ofstream out(temporary, std::ios::binary | std::ios::trunc);
+    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
     if (!out) return writeFailed(path, errno ? errno : EIO);
+    TemporaryFile temporary(std::move(beside));
     write(out);
     out.flush();
     const bool good = out.good();
     const int why = errno ? errno : EIO;
     out.close();
-    const int syncFailure = good && out.good() ? syncFile(temporary) : why;
-    if (syncFailure != 0) {
-        fs::remove(temporary, error);
-        return writeFailed(path, syncFailure);
-    }
-    fs::rename(temporary, path, error);
-    if (error) {
-        const int renameFailure = error.value();
-        fs::remove(temporary, error);
-        return writeFailed(path, renameFailure);
-    }
+    const int syncFailure = good && out.good() ? syncFile(temporary.path()) : why;
+    if (syncFailure != 0) return writeFailed(path, syncFailure);
+    fs::rename(temporary.path(), target, error);
+    if (error) return writeFailed(path, error.value());
+    temporary.keep();
     return {};
 }
 
