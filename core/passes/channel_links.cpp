@@ -107,6 +107,8 @@ private:
     void step(std::size_t index) {
         const Node& node = m_graph.nodes[index];
         if (isWeightedOp(node)) return arrive(index);
+        if (node.is("PRelu") && node.inputs[0] != m_graph.nodes[lastNode()].outputs[0])
+            return block("nonlinear", fmt::format("{} uses it as its slope.", quoted(node)));
         if (isBiasAdd(m_graph, node, m_channels, m_rank)) {
             m_link.biasAdds.push_back(index);
         } else if (const auto clipping = clippingOf(m_graph, index)) {

@@ -235,6 +235,21 @@ private slots:
                  1);
     }
 
+    void aSlopeIsNoChannel() {
+        const Model model = ModelBuilder()
+                                .input("x", {1, 3, 4, 4})
+                                .output("y")
+                                .constant("w1", unevenWeights({3, 3, 1, 1}, 1, 9.F))
+                                .constant("w2", randomTensor({3, 3, 1, 1}, 2))
+                                .node("Conv", {"x", "w1"}, {"slope"})
+                                .node("PRelu", {"x", "slope"}, {"p"})
+                                .node("Conv", {"p", "w2"}, {"y"})
+                                .build();
+        const auto equalized = equalize(model, {});
+        QVERIFY(!pairFrom(equalized->report, "Conv_0")->isEqualized);
+        QCOMPARE(relativeDifference(model, equalized->model), 0.0);
+    }
+
     void branchesAreSkippedByName() {
         const Model model = ModelBuilder()
                                 .input("x", {1, 3, 4, 4})
