@@ -30,13 +30,13 @@ BasePrimitive Emitter::convolution(const ir::Op& op) {
     for (const auto dilation : window.dilations) dilates.push_back(dilation - 1);
     const bool hasBias = op.inputs.size() > 2 && op.inputs[2] != ir::kNoValue;
     // A dense input of few channels may stay dense: the implementation says so when asked for any layout.
-    const dnnl::memory::desc source = onednn::anyDesc(input);
+    const dnnl::memory::desc source = onednn::activationDesc(input);
     const dnnl::memory::desc bias = hasBias ? onednn::denseDesc(shapeOf(op.inputs[2])) : dnnl::memory::desc();
 
     BasePrimitive base;
     base.make = [=](const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
         const dnnl::memory::desc weights = onednn::anyDesc(weightView);
-        const dnnl::memory::desc target = onednn::anyDesc(output);
+        const dnnl::memory::desc target = onednn::activationDesc(output);
         const auto what = hasBias ? dnnl::convolution_forward::desc(
                                         prop_kind::forward_inference, algorithm::convolution_direct, source, weights,
                                         bias, target, window.strides, dilates, window.padsBegin, window.padsEnd)
@@ -133,7 +133,7 @@ BasePrimitive Emitter::pool(const ir::Op& op) {
     const Placed source = primary(op.inputs[0]);
     BasePrimitive base;
     base.make = [=](const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
-        const dnnl::memory::desc target = onednn::anyDesc(output);
+        const dnnl::memory::desc target = onednn::activationDesc(output);
         if (isDilated) {
             const dnnl::pooling_v2_forward::desc what(prop_kind::forward_inference, how, source.desc, target,
                                                       window.strides, window.kernel, dilates, window.padsBegin,
@@ -154,7 +154,7 @@ BasePrimitive Emitter::resample(const ir::Op& op) {
     BasePrimitive base;
     base.make = [=](const dnnl::primitive_attr& attributes) -> dnnl::primitive_desc_base {
         const dnnl::resampling_forward::desc what(prop_kind::forward_inference, algorithm::resampling_nearest,
-                                                  source.desc, onednn::anyDesc(output));
+                                                  source.desc, onednn::activationDesc(output));
         return dnnl::resampling_forward::primitive_desc(what, attributes, onednn::engine());
     };
     base.inputs.push_back({DNNL_ARG_SRC, op.inputs[0], source, dnnl::query::src_md});

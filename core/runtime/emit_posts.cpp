@@ -250,6 +250,8 @@ std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const
     PostList list;
     for (std::size_t i = 0; i < posts.size(); ++i) {
         const Post& post = posts[i];
+        // With older instruction sets oneDNN 2.6 gets operands of binary post-ops wrong in some layouts.
+        if (post.kind == Post::Kind::Binary && !onednn::hasWideVectors()) return std::nullopt;
         chain.description += " +" + describePost(post);
         if (post.kind == Post::Kind::FakeQuant) {
             if (!isFusableGrid(*post.encoding)) return std::nullopt;

@@ -27,6 +27,19 @@ dnnl::memory::desc anyDesc(const Shape& shape) {
             dnnl::memory::format_tag::any};
 }
 
+bool hasWideVectors() {
+    static const bool isWide =
+        static_cast<int>(dnnl::get_effective_cpu_isa()) >= static_cast<int>(dnnl::cpu_isa::avx512_core);
+    return isWide;
+}
+
+dnnl::memory::desc activationDesc(const Shape& shape) {
+    using Tag = dnnl::memory::format_tag;
+    if (hasWideVectors() || shape.size() < 3 || shape.size() > 5) return anyDesc(shape);
+    const Tag channelsLast = shape.size() == 3 ? Tag::nwc : shape.size() == 4 ? Tag::nhwc : Tag::ndhwc;
+    return {anyDesc(shape).dims(), dnnl::memory::data_type::f32, channelsLast};
+}
+
 bool isPlain(const dnnl::memory::desc& desc) {
     return desc == denseDesc(desc.dims());
 }

@@ -20,6 +20,12 @@ dnnl::memory::desc denseDesc(const Shape& shape);
 /// Any layout: the primitive chooses.
 dnnl::memory::desc anyDesc(const Shape& shape);
 
+/// AVX-512 or newer: where layouts and fusions of several kinds were verified together.
+bool hasWideVectors();
+/// The layout asked for activations: any with AVX-512, where primitives choose channels last. Older instruction sets
+/// would choose channel blocks, whose padding the plan does not follow through all its steps: channels last for them.
+dnnl::memory::desc activationDesc(const Shape& shape);
+
 /// Whether the first count(shape) floats of this layout are the dense tensor, whatever the layout is called
 /// (for example channel blocks of a 1x1 image).
 bool isDense(const dnnl::memory::desc& desc);

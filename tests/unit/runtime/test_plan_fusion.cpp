@@ -9,6 +9,11 @@ using namespace equant;
 using namespace equant::test;
 using Ints = std::vector<std::int64_t>;
 
+/// Residuals are fused where the processor, and whoever restricted oneDNN to older instructions, allows AVX-512.
+static bool fusesResiduals() {
+    return __builtin_cpu_supports("avx512bw") && !qEnvironmentVariableIsSet("DNNL_MAX_CPU_ISA");
+}
+
 class TestPlanFusion : public QObject {
     Q_OBJECT
 
@@ -84,7 +89,7 @@ void TestPlanFusion::addsResidualsInPlace() {
         const std::string problem = compareWithUnfused(builder.build(), {kInput});
         QVERIFY2(problem.empty(), problem.c_str());
         const RunResult fused = compileAndRun(builder.build(), {kInput});
-        QVERIFY(hasStep(fused, "+add +relu"));
+        QVERIFY(!fusesResiduals() || hasStep(fused, "+add +relu"));
     }
 }
 
@@ -120,7 +125,7 @@ void TestPlanFusion::addsResidualsOfMatrices() {
         const Tensor x = randomTensor({2, 7, 12}, 4);
         const std::string problem = compareWithUnfused(builder.build(), {x});
         QVERIFY2(problem.empty(), problem.c_str());
-        QVERIFY(isReadAgain || hasStep(compileAndRun(builder.build(), {x}), "+add +relu"));
+        QVERIFY(isReadAgain || !fusesResiduals() || hasStep(compileAndRun(builder.build(), {x}), "+add +relu"));
     }
 }
 
@@ -216,7 +221,7 @@ void TestPlanFusion::fusesFakeQuantization() {
         const RunResult fused = compileAndRun(builder.build(), {kInput}, options, 2);
         QVERIFY2(fused.error.empty(), fused.error.c_str());
         QVERIFY(hasStep(fused, "+fake-quant +relu +fake-quant ["));
-        QVERIFY(hasStep(fused, "+fake-quant +add +fake-quant +relu +fake-quant ["));
+        QVERIFY(!fusesResiduals() || hasStep(fused, "+fake-quant +add +fake-quant +relu +fake-quant ["));
         QVERIFY(!hasStep(fused, "ref"));
         options.fuse = false;
         const RunResult single = compileAndRun(builder.build(), {kInput}, options);
