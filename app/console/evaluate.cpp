@@ -24,13 +24,7 @@ struct EvaluateCommand {
 Result<CommandResult> runEvaluate(const EvaluateCommand& command, const CommandContext& context) {
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    CompileOptions compile;
-    if (!command.encodings.empty()) {
-        auto overlay = readOverlay(command.encodings, *model);
-        if (!overlay) return fail(overlay.error());
-        compile.overlay = std::move(*overlay);
-    }
-    const auto candidate = Executor::create(*model, compile);
+    const auto candidate = createExecutor(*model, command.encodings);
     if (!candidate) return fail(candidate.error());
 
     // Without a reference, simulated runs are compared with the float model itself.

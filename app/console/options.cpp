@@ -37,6 +37,16 @@ Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
     return fail(std::move(error));
 }
 
+Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::string& encodingsPath) {
+    CompileOptions compile;
+    if (!encodingsPath.empty()) {
+        auto overlay = readOverlay(encodingsPath, model);
+        if (!overlay) return fail(overlay.error());
+        compile.overlay = std::move(*overlay);
+    }
+    return Executor::create(model, compile);
+}
+
 Status checkTarget(const std::string& path) {
     if (path.empty()) return {};
     std::error_code ignored;

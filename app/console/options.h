@@ -4,13 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
-#include "core/runtime/plan.h"
+#include "core/runtime/executor.h"
 
 namespace equant::console {
 
@@ -24,6 +25,9 @@ struct DataOptions {
 
 /// Reads an encodings file of any version for the model.
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
+
+/// The model ready to run: in float, or simulated with the encodings of a file if its path is not empty.
+Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::string& encodingsPath);
 
 /// Fails where a file could not be written: before the work, not after it. An empty path is none to write.
 [[nodiscard]] Status checkTarget(const std::string& path);

@@ -66,13 +66,7 @@ std::string fileNameFor(const std::string& output) {
 Result<CommandResult> runRun(const RunCommand& command) {
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    CompileOptions compile;
-    if (!command.encodings.empty()) {
-        auto overlay = readOverlay(command.encodings, *model);
-        if (!overlay) return fail(overlay.error());
-        compile.overlay = std::move(*overlay);
-    }
-    const auto executor = Executor::create(*model, compile);
+    const auto executor = createExecutor(*model, command.encodings);
     if (!executor) return fail(executor.error());
     const auto inputs = readInputs(command, **executor);
     if (!inputs) return fail(inputs.error());
