@@ -27,6 +27,7 @@ struct BenchCommand {
     std::string encodings;
     std::int64_t batch = 1;
     int runs = 30;
+    bool hasSteps = false;
 };
 
 /// Times of one model's runs, in milliseconds a sample.
@@ -83,6 +84,47 @@ Result<QuantOverlay> overlayFor(const BenchCommand& command, const Model& model,
     return overlay(*sim);
 }
 
+/// Where the time goes: every step of the plan for these inputs, the slowest first.
+struct StepTime {
+    std::string step;
+    double milliseconds = 0;
+};
+
+Result<std::vector<StepTime>> stepTimes(const Model& model, const CompileOptions& given, const Executor& executor,
+                                        const std::vector<Tensor>& inputs, int runs) {
+    CompileOptions options = given;
+    for (std::size_t i = 0; i < inputs.size(); ++i) options.inputShapes[executor.inputs()[i].name] = inputs[i].shape();
+    const auto plan = compile(model, options);
+    if (!plan) return fail(plan.error());
+    const auto seconds = Runner(*plan).timeSteps(inputs, runs);
+    if (!seconds) return fail(seconds.error());
+    std::vector<StepTime> times;
+    const auto descriptions = describePlan(**plan);
+    for (std::size_t i = 0; i < descriptions.size(); ++i) times.push_back({descriptions[i], (*seconds)[i] * 1e3});
+    std::ranges::stable_sort(times, std::ranges::greater{}, &StepTime::milliseconds);
+    return times;
+}
+
+nlohmann::json stepsJson(const std::vector<StepTime>& times) {
+    auto result = nlohmann::json::array();
+    for (const StepTime& time : times) result.push_back({{"step", time.step}, {"ms", time.milliseconds}});
+    return result;
+}
+
+std::string stepsText(const std::string& title, const std::vector<StepTime>& times) {
+    constexpr std::size_t kShown = 25;
+    double total = 0;
+    for (const StepTime& time : times) total += time.milliseconds;
+    std::vector<std::vector<std::string>> rows;
+    for (std::size_t i = 0; i < std::min(times.size(), kShown); ++i) {
+        rows.push_back({times[i].step, fmt::format("{:.3f} ms", times[i].milliseconds),
+                        fmt::format("{:.1f} %", 100 * times[i].milliseconds / total)});
+    }
+    if (times.size() > kShown)
+        rows.push_back({fmt::format("... {} more (all in --json)", times.size() - kShown), "", ""});
+    return "\n" + table({title, "one run", "share"}, rows);
+}
+
 nlohmann::json timingsJson(const Timings& timings) {
     return {{"ms_per_sample_median", timings.median()}, {"ms_per_sample_min", timings.minimum()}};
 }
@@ -136,6 +178,15 @@ Result<CommandResult> runBench(const BenchCommand& command, const CommandContext
         fmt::format("Simulating quantization takes {:.2f} times as long ({} runs each, batch {}, {} thread{}, {}).\n",
                     ratio, command.runs, batch, threads, threads == 1 ? "" : "s",
                     command.encodings.empty() ? "8 bits per tensor" : command.encodings);
+    if (!command.hasSteps) return result;
+    for (const auto& [kind, title, executor, options] :
+         {std::tuple{"float", "step (float)", floating->get(), CompileOptions{}},
+          std::tuple{"quantized", "step (simulated quantized)", quantized->get(), compile}}) {
+        const auto times = stepTimes(*model, options, *executor, inputs, command.runs);
+        if (!times) return fail(times.error());
+        result.json[kind]["steps"] = stepsJson(*times);
+        result.text += stepsText(title, *times);
+    }
     return result;
 }
 
@@ -152,6 +203,7 @@ void addBench(CommandRegistry& registry) {
     command->add_option("--runs", options->runs, "Timed runs of each (default 30)")
         ->check(CLI::Range(1, 100000).description(""))
         ->type_name("N");
+    command->add_flag("--steps", options->hasSteps, "Also time every step of the compiled model");
     command->add_option("--encodings", options->encodings, "Simulate these (default: 8 bits, ranges of random inputs)")
         ->type_name("FILE");
 }

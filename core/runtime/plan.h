@@ -62,6 +62,10 @@ public:
     /// Inputs in the order of Graph::requiredInputs(), of exactly the compiled shapes; outputs in the order asked.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, const TapFunction& tap = {});
 
+    /// Seconds that each step took in its fastest of `runs` executions, in the order of describePlan(): where the time
+    /// of a model goes. The minimum, because what else the machine does can only add to it.
+    Result<std::vector<double>> timeSteps(std::span<const Tensor> inputs, int runs);
+
 private:
     struct State;
     std::unique_ptr<State> m_state;

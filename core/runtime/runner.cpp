@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Executes a plan: everything that can be prepared once (memory objects, argument lists, views) is.
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <dnnl.hpp>
 #include <fmt/format.h>
+#include <limits>
 #include <new>
 #include <unistd.h>
 
@@ -52,6 +55,8 @@ struct Runner::State {
     [[nodiscard]] std::byte* address(const Location& where) const;
     [[nodiscard]] TensorView view(std::size_t slot) const;
     [[nodiscard]] Tensor tensor(std::size_t slot) const;
+    [[nodiscard]] Status check(std::span<const Tensor> inputs) const;
+    void feed(std::span<const Tensor> inputs);
     Status execute(std::size_t index, const TapFunction& tap);
     Status executeKernel(const KernelStep& step, const std::string& description);
 
@@ -209,14 +214,13 @@ Runner::~Runner() = default;
 Runner::Runner(Runner&&) noexcept = default;
 Runner& Runner::operator=(Runner&&) noexcept = default;
 
-Result<std::vector<Tensor>> Runner::run(std::span<const Tensor> inputs, const TapFunction& tap) {
-    const Plan& plan = *m_state->plan;
-    if (inputs.size() != plan.inputs.size()) {
+Status Runner::State::check(std::span<const Tensor> inputs) const {
+    if (inputs.size() != plan->inputs.size()) {
         return fail(ErrorCode::InvalidArgument,
-                    fmt::format("{} inputs were given, the model has {}.", inputs.size(), plan.inputs.size()));
+                    fmt::format("{} inputs were given, the model has {}.", inputs.size(), plan->inputs.size()));
     }
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const PlanInput& expected = plan.inputs[i];
+        const PlanInput& expected = plan->inputs[i];
         if (inputs[i].dtype() == expected.dtype && inputs[i].shape() == expected.shape) continue;
         return fail(
             ErrorCode::InvalidArgument,
@@ -224,21 +228,60 @@ Result<std::vector<Tensor>> Runner::run(std::span<const Tensor> inputs, const Ta
                         toString(expected.shape), name(inputs[i].dtype()), toString(inputs[i].shape())),
             {}, expected.name);
     }
+    return {};
+}
+
+void Runner::State::feed(std::span<const Tensor> inputs) {
+    if (!isPrepared) prepare();
+    for (std::size_t i = 0; i < inputs.size(); ++i) inputData[i] = inputs[i].bytes().data();
+}
+
+namespace {
+
+/// What the libraries below throw, as an error.
+template <typename T, typename Function>
+Result<T> guarded(const Function& function) {
     onednn::useOneThread();
     try {
-        if (!m_state->isPrepared) m_state->prepare();
-        for (std::size_t i = 0; i < inputs.size(); ++i) m_state->inputData[i] = inputs[i].bytes().data();
+        return function();
+    } catch (const dnnl::error& error) {
+        return fail(ErrorCode::Internal, fmt::format("oneDNN failed: {}.", error.what()));
+    } catch (const std::bad_alloc&) {
+        return fail(ErrorCode::OutOfMemory, "There is not enough memory to run the model.", "Try a smaller batch.");
+    }
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> Runner::run(std::span<const Tensor> inputs, const TapFunction& tap) {
+    if (auto status = m_state->check(inputs); !status) return fail(status.error());
+    return guarded<std::vector<Tensor>>([&]() -> Result<std::vector<Tensor>> {
+        const Plan& plan = *m_state->plan;
+        m_state->feed(inputs);
         for (std::size_t i = 0; i < plan.steps.size(); ++i) {
             if (auto status = m_state->execute(i, tap); !status) return fail(status.error());
         }
         std::vector<Tensor> outputs;
         for (const std::size_t slot : plan.outputs) outputs.push_back(m_state->tensor(slot));
         return outputs;
-    } catch (const dnnl::error& error) {
-        return fail(ErrorCode::Internal, fmt::format("oneDNN failed: {}.", error.what()));
-    } catch (const std::bad_alloc&) {
-        return fail(ErrorCode::OutOfMemory, "There is not enough memory to run the model.", "Try a smaller batch.");
-    }
+    });
+}
+
+Result<std::vector<double>> Runner::timeSteps(std::span<const Tensor> inputs, int runs) {
+    if (auto status = m_state->check(inputs); !status) return fail(status.error());
+    return guarded<std::vector<double>>([&]() -> Result<std::vector<double>> {
+        using Clock = std::chrono::steady_clock;
+        m_state->feed(inputs);
+        std::vector<double> fastest(m_state->plan->steps.size(), std::numeric_limits<double>::infinity());
+        for (int run = 0; run < runs; ++run) {
+            for (std::size_t i = 0; i < fastest.size(); ++i) {
+                const auto start = Clock::now();
+                if (auto status = m_state->execute(i, {}); !status) return fail(status.error());
+                fastest[i] = std::min(fastest[i], std::chrono::duration<double>(Clock::now() - start).count());
+            }
+        }
+        return fastest;
+    });
 }
 
 }  // namespace equant

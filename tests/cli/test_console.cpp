@@ -263,10 +263,16 @@ void TestConsole::encoding() {
 }
 
 void TestConsole::bench() {
-    const json found = run({"bench", at("small.onnx"), "--runs", "3", "--batch", "2", "--json", "-"}).parsed();
+    const json found =
+        run({"bench", at("small.onnx"), "--runs", "3", "--batch", "2", "--steps", "--json", "-"}).parsed();
     for (const char* key : {"float", "quantized"}) {
         QVERIFY(found[key]["ms_per_sample_min"].get<double>() > 0);
         QVERIFY(found[key]["ms_per_sample_median"].get<double>() >= found[key]["ms_per_sample_min"].get<double>());
+        const json& steps = found[key]["steps"];
+        QVERIFY(!steps.empty());
+        for (std::size_t i = 0; i + 1 < steps.size(); ++i)
+            QVERIFY(steps[i]["ms"].get<double>() >= steps[i + 1]["ms"].get<double>());
+        QVERIFY(!steps[0]["step"].get<std::string>().empty());
     }
     QVERIFY(found["ratio"].get<double>() > 0);
     QCOMPARE(found["batch"].get<int>(), 2);
