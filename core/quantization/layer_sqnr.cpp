@@ -12,7 +12,7 @@
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
 #include "core/metrics/scores.h"
-#include "core/quantization/batch_source.h"
+#include "core/data/batch_source.h"
 #include "core/runtime/executor.h"
 #include "core/runtime/fake_quantize.h"
 

@@ -7,7 +7,7 @@
 
 #include "core/base/parallel.h"
 #include "core/graph/constants.h"
-#include "core/quantization/batch_source.h"
+#include "core/data/batch_source.h"
 #include "core/quantization/range_estimator.h"
 #include "core/runtime/executor.h"
 

@@ -35,7 +35,8 @@ declare -A may=(
     [runtime]='base|graph|runtime'
     [data]='base|graph|data'
     [metrics]='base|graph|passes|runtime|data|metrics'
-    [inspection]='base|graph|passes|runtime|data|metrics|inspection'
+    [compression]='base|graph|passes|runtime|data|metrics|compression'
+    [inspection]='base|graph|passes|runtime|data|metrics|compression|inspection'
     [quantization]='base|graph|passes|runtime|data|metrics|inspection|quantization'
     [interop]='base|graph|passes|runtime|data|metrics|quantization|interop'
 )

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out a compression plan: factorizes and prunes layers, then fits what is left to the data.
+// A pure function of model, plan, data and options; safe from any thread; the result does not depend on the thread
+// count. docs/algorithms/compression.md has the formulas.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/compression/plan.h"
+#include "core/data/batch_source.h"
+#include "core/passes/outcome.h"
+
+namespace equant {
+
+struct CompressOptions {
+    /// AIMET's own methods: truncation of the weights alone, channels chosen by magnitude, AIMET's reconstruction.
+    bool isPlain = false;
+    /// Refit weights and bias by least squares on the output of the already compressed predecessors. Needs data.
+    bool shouldRefit = true;
+    std::size_t positionsPerSample = 64;  ///< output positions of a layer that enter its statistics, per sample
+    std::uint64_t seed = 0;               ///< of the choice of positions
+    unsigned threads = 0;                 ///< 0: all cores
+    friend bool operator==(const CompressOptions&, const CompressOptions&) = default;
+};
+
+struct CompressedLayer {
+    std::string name;
+    CompressionMethod method = CompressionMethod::SpatialSvd;
+    double ratioAsked = 1;
+    double ratio = 1;       ///< really reached, of the layer's own cost
+    std::int64_t size = 0;  ///< rank or input channels kept
+    std::int64_t fullSize = 0;
+    LayerCost before;
+    LayerCost after;                 ///< of all nodes that replace the layer
+    std::vector<std::string> nodes;  ///< labels of the nodes that replace it (first: the one that reads its input)
+    std::optional<double> sqnrDb;    ///< of the layer's output on the calibration data, after the refit
+    std::string skipped;             ///< why the layer was left alone; empty when it was compressed
+};
+
+struct CompressionReport {
+    std::vector<CompressedLayer> layers;  ///< in execution order
+    double macsRatio = 1;                 ///< whole model, really reached
+    double sizeRatio = 1;                 ///< parameters of the whole model
+    std::int64_t macsBefore = 0, macsAfter = 0;
+    std::int64_t parametersBefore = 0, parametersAfter = 0;
+    std::size_t samples = 0;  ///< calibration samples used; 0: plain or without data
+};
+
+/// Compresses the layers named by the plan in execution order. Without data (`source` null) data-aware methods fall
+/// back to the plain ones, without refit. A layer that cannot be compressed is skipped with the reason in the report.
+/// InvalidArgument: checkPlan. Unsupported: the model cannot run although data are given. Cancelled.
+Result<Outcome<CompressionReport>> compress(const Model& model, const CompressionPlan& plan, const BatchSource* source,
+                                            const CompressOptions& options, const JobContext& job = {});
+
+}  // namespace equant

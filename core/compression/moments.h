@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Second moments of a layer's unfolded input and of its output: one pass over the data serves every rank, every choice
+// of channels and the refit. Private to core/compression (Eigen). Values; collecting uses all threads, the result does
+// not depend on how many.
+#pragma once
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/base/progress.h"
+#include "core/compression/method.h"
+#include "core/data/batch_source.h"
+#include "core/graph/model.h"
+
+namespace equant {
+
+/// Means over the sampled output positions. x is what one output position sees: the m * kh * kw input elements in the
+/// order of the weight [m, kh, kw] (zeros where padding is), followed by a constant 1. y are the n outputs there.
+struct LayerMoments {
+    Eigen::MatrixXd gram;         ///< E[x x^T], (d + 1) x (d + 1), d = m * kh * kw
+    Eigen::MatrixXd cross;        ///< E[y x^T], n x (d + 1)
+    Eigen::VectorXd outputPower;  ///< E[y^2] per output channel
+    std::size_t count = 0;        ///< positions
+
+    /// E|y - A x|^2 summed over outputs, for a linear map A: n x (d + 1), bias in the last column.
+    [[nodiscard]] double error(const Eigen::MatrixXd& map) const;
+};
+
+struct MomentOptions {
+    std::size_t positionsPerSample = 64;
+    std::uint64_t seed = 0;
+    unsigned threads = 0;
+};
+
+/// What to look at: the input of one layer in `model`, against a value of the reference model that has the layer's
+/// output shape (usually the original layer's own output).
+struct MomentRequest {
+    LayerGeometry layer;  ///< of the node in `model`: kernel, stride; padding and dilation are read from the node
+    std::string target;   ///< value name in the reference model
+};
+
+/// One per request, all collected in a single pass over the data through both models (one model when they are the same
+/// object). Positions are chosen per layer and sample from the seed. Unsupported: a model that cannot run. Cancelled.
+Result<std::vector<LayerMoments>> collectMoments(const Model& model, const Model& reference,
+                                                 const std::vector<MomentRequest>& requests, const BatchSource& source,
+                                                 const MomentOptions& options, const JobContext& job = {});
+
+}  // namespace equant
