@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
 
+#include "app/console/bench_limits.h"
+#include "app/console/bench_steps.h"
 #include "app/console/command.h"
 #include "app/console/format.h"
 #include "app/console/options.h"
+#include "app/console/quantization_options.h"
 #include "core/base/parallel.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
@@ -21,6 +25,8 @@ namespace {
 
 constexpr int kWarmUpRuns = 3;
 constexpr std::int64_t kCalibrationSamples = 4;
+/// Several threads are timed for at least that long: starting and ending together must not count.
+constexpr double kSharedMilliseconds = 50;
 
 struct BenchCommand {
     std::string model;
@@ -28,6 +34,8 @@ struct BenchCommand {
     std::int64_t batch = 1;
     int runs = 30;
     bool hasSteps = false;
+    bool hasLimits = true;
+    QuantizationSettings settings;
 };
 
 /// Times of one model's runs, in milliseconds a sample.
@@ -43,8 +51,8 @@ struct Timings {
     [[nodiscard]] double minimum() const { return *std::ranges::min_element(values); }
 };
 
-/// Every thread runs the whole batch once.
-Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, unsigned threads) {
+/// Milliseconds a batch when `threads` threads run `batches` of them as fast as each can: the inverse of throughput.
+Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, unsigned threads, std::size_t batches) {
     std::mutex mutex;
     std::optional<Error> failure;
     const auto start = std::chrono::steady_clock::now();
@@ -57,10 +65,10 @@ Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, u
     if (threads == 1)
         work(0, 0);
     else
-        parallelFor(threads, threads, {}, work);
+        parallelFor(batches, threads, {}, work);
     const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
     if (failure) return fail(*failure);
-    return taken.count();
+    return taken.count() / (threads == 1 ? 1.0 : double(batches));
 }
 
 /// With encodings, the model that they were made for; otherwise with its batch norms folded, as `quantize` has it.
@@ -72,57 +80,16 @@ Result<Model> modelToTime(const BenchCommand& command) {
     return std::move(folded->model);
 }
 
-/// Encodings from the file, or 8 bits per tensor calibrated on random inputs: good enough to time.
+/// Encodings from the file, or calibrated on random inputs: good enough to time.
 Result<QuantOverlay> overlayFor(const BenchCommand& command, const Model& model, const Executor& executor,
                                 const CommandContext& context) {
     if (!command.encodings.empty()) return readOverlay(command.encodings, model);
     std::vector<std::vector<Tensor>> batches;
     for (std::uint64_t i = 0; i < kCalibrationSamples; ++i)
         batches.push_back(randomInputs(executor, context.options.seed + 1 + i));
-    const auto sim = calibrate(model, batches, {}, {1, 1}, context.job);
+    const auto sim = calibrate(model, batches, command.settings, {1, 1}, context.job);
     if (!sim) return fail(sim.error());
     return overlay(*sim);
-}
-
-/// Where the time goes: every step of the plan for these inputs, the slowest first.
-struct StepTime {
-    std::string step;
-    double milliseconds = 0;
-};
-
-Result<std::vector<StepTime>> stepTimes(const Model& model, const CompileOptions& given, const Executor& executor,
-                                        const std::vector<Tensor>& inputs, int runs) {
-    CompileOptions options = given;
-    for (std::size_t i = 0; i < inputs.size(); ++i) options.inputShapes[executor.inputs()[i].name] = inputs[i].shape();
-    const auto plan = compile(model, options);
-    if (!plan) return fail(plan.error());
-    const auto seconds = Runner(*plan).timeSteps(inputs, runs);
-    if (!seconds) return fail(seconds.error());
-    std::vector<StepTime> times;
-    const auto descriptions = describePlan(**plan);
-    for (std::size_t i = 0; i < descriptions.size(); ++i) times.push_back({descriptions[i], (*seconds)[i] * 1e3});
-    std::ranges::stable_sort(times, std::ranges::greater{}, &StepTime::milliseconds);
-    return times;
-}
-
-nlohmann::json stepsJson(const std::vector<StepTime>& times) {
-    auto result = nlohmann::json::array();
-    for (const StepTime& time : times) result.push_back({{"step", time.step}, {"ms", time.milliseconds}});
-    return result;
-}
-
-std::string stepsText(const std::string& title, const std::vector<StepTime>& times) {
-    constexpr std::size_t kShown = 25;
-    double total = 0;
-    for (const StepTime& time : times) total += time.milliseconds;
-    std::vector<std::vector<std::string>> rows;
-    for (std::size_t i = 0; i < std::min(times.size(), kShown); ++i) {
-        rows.push_back({times[i].step, fmt::format("{:.3f} ms", times[i].milliseconds),
-                        fmt::format("{:.1f} %", 100 * times[i].milliseconds / total)});
-    }
-    if (times.size() > kShown)
-        rows.push_back({fmt::format("... {} more (all in --json)", times.size() - kShown), "", ""});
-    return "\n" + table({title, "one run", "share"}, rows);
 }
 
 nlohmann::json timingsJson(const Timings& timings) {
@@ -133,60 +100,114 @@ std::string milliseconds(double value) {
     return fmt::format("{:.3f} ms", value);
 }
 
-Result<CommandResult> runBench(const BenchCommand& command, const CommandContext& context) {
-    const unsigned threads = context.options.threads == 0 ? 1 : context.options.threads;
-    const auto model = modelToTime(command);
-    if (!model) return fail(model.error());
-    const auto floating = Executor::create(*model);
-    if (!floating) return fail(floating.error());
-    CompileOptions compile;
-    auto encodings = overlayFor(command, *model, **floating, context);
-    if (!encodings) return fail(encodings.error());
-    compile.overlay = std::move(*encodings);
-    const auto quantized = Executor::create(*model, compile);
-    if (!quantized) return fail(quantized.error());
-
-    const auto inputs = randomInputs(**floating, context.options.seed, command.batch);
-    const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dim(0);
-    const double samples = double(batch) * threads;
+/// A model ready to be timed both ways.
+struct Contestants {
+    std::shared_ptr<Executor> floating;
+    std::shared_ptr<Executor> quantized;
+    CompileOptions quantizedOptions;
     Timings floatTimes, quantizedTimes;
-    context.job.begin("timing", command.runs + kWarmUpRuns);
-    for (int run = -kWarmUpRuns; run < command.runs; ++run) {
+};
+
+Result<Contestants> prepare(const BenchCommand& command, const Model& model, const CommandContext& context) {
+    Contestants result;
+    auto floating = Executor::create(model);
+    if (!floating) return fail(floating.error());
+    result.floating = std::move(*floating);
+    auto encodings = overlayFor(command, model, *result.floating, context);
+    if (!encodings) return fail(encodings.error());
+    result.quantizedOptions.overlay = std::move(*encodings);
+    auto quantized = Executor::create(model, result.quantizedOptions);
+    if (!quantized) return fail(quantized.error());
+    result.quantized = std::move(*quantized);
+    return result;
+}
+
+Status timeBoth(Contestants& both, const std::vector<Tensor>& inputs, std::int64_t samples, int runs, unsigned threads,
+                const JobContext& job) {
+    std::size_t batches = threads;
+    job.begin("timing", runs + kWarmUpRuns);
+    for (int run = -kWarmUpRuns; run < runs; ++run) {
         // Alternating: what else the machine does then concerns both alike.
-        for (const auto& [executor, times] :
-             {std::pair{floating->get(), &floatTimes}, std::pair{quantized->get(), &quantizedTimes}}) {
-            if (context.job.stopped()) return cancelled();
-            const auto taken = timedRun(*executor, inputs, threads);
+        for (const auto& [executor, times] : {std::pair{both.floating.get(), &both.floatTimes},
+                                              std::pair{both.quantized.get(), &both.quantizedTimes}}) {
+            if (job.stopped()) return cancelled();
+            const auto taken = timedRun(*executor, inputs, threads, batches);
             if (!taken) return fail(taken.error());
-            if (run >= 0) times->values.push_back(*taken / samples);
+            if (run >= 0) times->values.push_back(*taken / double(samples));
+            if (run == -1 && times == &both.floatTimes)
+                batches = threads * static_cast<std::size_t>(
+                                        std::clamp(std::ceil(kSharedMilliseconds / (*taken * threads)), 2.0, 1000.0));
         }
-        context.job.advance();
+        job.advance();
     }
-    const double ratio = quantizedTimes.median() / floatTimes.median();
-    CommandResult result{{{"float", timingsJson(floatTimes)},
-                          {"quantized", timingsJson(quantizedTimes)},
+    return {};
+}
+
+CommandResult describeTimes(const BenchCommand& command, const Contestants& both, std::int64_t batch,
+                            unsigned threads) {
+    const Timings &floating = both.floatTimes, &quantized = both.quantizedTimes;
+    const double ratio = quantized.median() / floating.median();
+    CommandResult result{{{"float", timingsJson(floating)},
+                          {"quantized", timingsJson(quantized)},
                           {"ratio", ratio},
                           {"batch", batch},
                           {"threads", threads},
                           {"runs", command.runs}},
                          {}};
     result.text =
-        table(
-            {"per sample", "median", "minimum"},
-            {{"float", milliseconds(floatTimes.median()), milliseconds(floatTimes.minimum())},
-             {"simulated quantized", milliseconds(quantizedTimes.median()), milliseconds(quantizedTimes.minimum())}}) +
+        table({"per sample", "median", "minimum"},
+              {{"float", milliseconds(floating.median()), milliseconds(floating.minimum())},
+               {"simulated quantized", milliseconds(quantized.median()), milliseconds(quantized.minimum())}}) +
         fmt::format("Simulating quantization takes {:.2f} times as long ({} runs each, batch {}, {} thread{}, {}).\n",
                     ratio, command.runs, batch, threads, threads == 1 ? "" : "s",
-                    command.encodings.empty() ? "8 bits per tensor" : command.encodings);
-    if (!command.hasSteps) return result;
+                    command.encodings.empty() ? describe(command.settings) : command.encodings);
+    return result;
+}
+
+Status addLimits(const Model& model, const Contestants& both, std::int64_t batch, const CommandContext& context,
+                 CommandResult& result) {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : randomInputs(*both.floating, context.options.seed)) shapes.push_back(input.shape());
+    const auto cost = sampleCost(model, shapes);
+    if (!cost) return fail(cost.error());
+    const unsigned threads = context.options.threads == 0 ? 1 : context.options.threads;
+    const auto machine = measureMachineLimits(threads, context.job);
+    if (!machine) return fail(machine.error());
+    const SpeedOfModel speed{*machine, *cost, batch, both.floatTimes.median()};
+    result.json["limits"] = limitsJson(speed);
+    result.text += limitsText(speed);
+    return {};
+}
+
+Status addSteps(const Model& model, const Contestants& both, const std::vector<Tensor>& inputs, int runs,
+                CommandResult& result) {
     for (const auto& [kind, title, executor, options] :
-         {std::tuple{"float", "step (float)", floating->get(), CompileOptions{}},
-          std::tuple{"quantized", "step (simulated quantized)", quantized->get(), compile}}) {
-        const auto times = stepTimes(*model, options, *executor, inputs, command.runs);
+         {std::tuple{"float", "step (float)", both.floating.get(), CompileOptions{}},
+          std::tuple{"quantized", "step (simulated quantized)", both.quantized.get(), both.quantizedOptions}}) {
+        const auto times = stepTimes(model, options, *executor, inputs, runs);
         if (!times) return fail(times.error());
         result.json[kind]["steps"] = stepsJson(*times);
         result.text += stepsText(title, *times);
     }
+    return {};
+}
+
+Result<CommandResult> runBench(const BenchCommand& command, const CommandContext& context) {
+    const unsigned threads = context.options.threads == 0 ? 1 : context.options.threads;
+    const auto model = modelToTime(command);
+    if (!model) return fail(model.error());
+    auto both = prepare(command, *model, context);
+    if (!both) return fail(both.error());
+    const auto inputs = randomInputs(*both->floating, context.options.seed, command.batch);
+    const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dim(0);
+    if (auto status = timeBoth(*both, inputs, batch, command.runs, threads, context.job); !status)
+        return fail(status.error());
+
+    CommandResult result = describeTimes(command, *both, batch, threads);
+    if (command.hasLimits)
+        if (auto status = addLimits(*model, *both, batch, context, result); !status) return fail(status.error());
+    if (command.hasSteps)
+        if (auto status = addSteps(*model, *both, inputs, command.runs, result); !status) return fail(status.error());
     return result;
 }
 
@@ -203,9 +224,12 @@ void addBench(CommandRegistry& registry) {
     command->add_option("--runs", options->runs, "Timed runs of each (default 30)")
         ->check(CLI::Range(1, 100000).description(""))
         ->type_name("N");
-    command->add_flag("--steps", options->hasSteps, "Also time every step of the compiled model");
-    command->add_option("--encodings", options->encodings, "Simulate these (default: 8 bits, ranges of random inputs)")
+    addBitOptions(*command, options->settings);
+    command->add_option("--encodings", options->encodings, "Simulate these (default: ranges of random inputs)")
+        ->excludes("--weight-bits", "--activation-bits", "--granularity")
         ->type_name("FILE");
+    command->add_flag("--steps", options->hasSteps, "Also time every step of the compiled model");
+    command->add_flag("--no-limits{false}", options->hasLimits, "Do not measure what the machine can do at most");
 }
 
 }  // namespace equant::console

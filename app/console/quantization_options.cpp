@@ -4,10 +4,22 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "app/console/options.h"
 #include "core/base/file.h"
 #include "core/quantization/rules.h"
 
 namespace equant::console {
+
+void addBitOptions(CLI::App& command, QuantizationSettings& settings) {
+    const auto bits = CLI::Range(2, 16).description("");
+    command.add_option("--weight-bits", settings.weightBits, "2 to 16 (default 8)")->check(bits)->type_name("N");
+    command.add_option("--activation-bits", settings.activationBits, "2 to 16 (default 8)")
+        ->check(bits)
+        ->type_name("N");
+    addChoice<bool>(command, "--granularity", settings.isPerChannel, {{"per-tensor", false}, {"per-channel", true}},
+                    "per-tensor (default) or per-channel weights")
+        ->type_name("G");
+}
 
 void addSchemeOptions(CLI::App& command, RangeScheme& scheme, double& percentile) {
     const auto known = [](const std::string& text) {

@@ -12,6 +12,9 @@
 
 namespace equant::console {
 
+/// --weight-bits, --activation-bits, --granularity.
+void addBitOptions(CLI::App& command, QuantizationSettings& settings);
+
 /// --scheme with its aliases.
 void addSchemeOptions(CLI::App& command, RangeScheme& scheme, double& percentile);
 

@@ -172,16 +172,7 @@ void addDataOptions(CLI::App& command, QuantizeCommand& options) {
 }
 
 void addGridOptions(CLI::App& command, QuantizeCommand& options) {
-    const auto bits = CLI::Range(2, 16).description("");
-    command.add_option("--weight-bits", options.settings.weightBits, "2 to 16 (default 8)")
-        ->check(bits)
-        ->type_name("N");
-    command.add_option("--activation-bits", options.settings.activationBits, "2 to 16 (default 8)")
-        ->check(bits)
-        ->type_name("N");
-    addChoice<bool>(command, "--granularity", options.settings.isPerChannel,
-                    {{"per-tensor", false}, {"per-channel", true}}, "per-tensor (default) or per-channel weights")
-        ->type_name("G");
+    addBitOptions(command, options.settings);
     addSchemeOptions(command, options.settings.scheme, options.settings.percentile);
     command.add_flag("--symmetric-weights", options.settings.hasSymmetricWeights, "The default")->group("");
     command.add_flag("--asymmetric-weights{false}", options.settings.hasSymmetricWeights,

@@ -83,6 +83,7 @@ private slots:
     void quantizeHonoursItsOptions();
     void encoding();
     void bench();
+    void benchSettings();
     void runWritesOutputs();
     void unsupportedOperator();
     void badInput_data();
@@ -277,6 +278,24 @@ void TestConsole::bench() {
     QVERIFY(found["ratio"].get<double>() > 0);
     QCOMPARE(found["batch"].get<int>(), 2);
     QCOMPARE(found["threads"].get<int>(), 1);
+    const json& limits = found["limits"];
+    for (const char* key : {"peak_gflops", "bandwidth_gbs", "achieved_gflops", "share_of_peak", "bound_ms"})
+        QVERIFY2(limits[key].is_number() && limits[key].get<double>() > 0, key);
+    // Convolutions of 1x1 over 8x8 positions, 3 to 4 and 4 to 4 channels: 64 * (12 + 16) multiply-adds.
+    QCOMPARE(limits["gflops_per_sample"].get<double>(), 2 * 64 * 28 * 1e-9);
+    QCOMPARE(limits["weight_bytes"].get<double>(), 4.0 * 28);
+    QCOMPARE(limits["bytes_per_sample"].get<double>(), 4.0 * 28 / 2 + 4.0 * 64 * (3 + 4));
+    QCOMPARE(limits["activation_bytes_per_sample"].get<double>(), 4.0 * 64 * 4 * 4);
+}
+
+void TestConsole::benchSettings() {
+    const json found = run({"bench", at("small.onnx"), "--runs", "2", "--granularity", "per-channel", "--weight-bits",
+                            "4", "--activation-bits", "16", "--threads", "2", "--no-limits", "--json", "-"})
+                           .parsed();
+    QVERIFY(found["float"]["ms_per_sample_min"].get<double>() > 0);
+    QCOMPARE(found["threads"].get<int>(), 2);
+    QVERIFY(!found.contains("limits"));
+    QCOMPARE(run({"bench", at("small.onnx"), "--encodings", "e.json", "--weight-bits", "4"}).code, 2);
 }
 
 void TestConsole::runWritesOutputs() {
