@@ -7,8 +7,9 @@
 namespace equant {
 
 /// True when it is certain that every output has the samples along axis 0 and that sample i of it depends on sample i
-/// of the inputs alone, for exactly the input shapes given in the options. Small parts of a batch stay in the caches:
-/// running MobileNetV2 sample by sample is a quarter faster than eight at once.
-bool areSamplesIndependent(const Model& model, const CompileOptions& options);
+/// of the inputs alone, for exactly the input shapes given in `batch`; `single` are the same options for one sample.
+/// Constants that the graph computes from the batch size must say the same in both. Small parts of a batch stay in the
+/// caches: running MobileNetV2 sample by sample is a quarter faster than eight at once.
+bool areSamplesIndependent(const Model& model, const CompileOptions& single, const CompileOptions& batch);
 
 }  // namespace equant

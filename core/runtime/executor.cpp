@@ -174,9 +174,7 @@ std::int64_t Executor::State::partFor(const Shapes& shapes) {
     if (const auto plan = planLocked(single)) {
         const auto fitting = static_cast<std::int64_t>(kPartBytes / std::max<std::size_t>(arenaBytes(**plan), 1));
         const std::int64_t wanted = std::clamp<std::int64_t>(fitting, 1, batch);
-        if (wanted < batch && areSamplesIndependent(model, optionsFor(single)) &&
-            areSamplesIndependent(model, optionsFor(shapes)))
-            part = wanted;
+        if (wanted < batch && areSamplesIndependent(model, optionsFor(single), optionsFor(shapes))) part = wanted;
     }
     partSizes[shapes] = part;
     return part;
