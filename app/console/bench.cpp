@@ -62,13 +62,10 @@ Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, u
         const std::scoped_lock lock(mutex);
         failure = outputs.error();
     };
-    if (threads == 1)
-        work(0, 0);
-    else
-        parallelFor(batches, threads, {}, work);
+    parallelFor(batches, threads, {}, work);
     const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
     if (failure) return fail(*failure);
-    return taken.count() / (threads == 1 ? 1.0 : double(batches));
+    return taken.count() / double(batches);
 }
 
 /// With encodings, the model that they were made for; otherwise with its batch norms folded, as `quantize` has it.
@@ -106,6 +103,7 @@ struct Contestants {
     std::shared_ptr<Executor> quantized;
     CompileOptions quantizedOptions;
     Timings floatTimes, quantizedTimes;
+    Timings singleTimes;  ///< float on one thread, where several are timed: what the others add
 };
 
 Result<Contestants> prepare(const BenchCommand& command, const Model& model, const CommandContext& context) {
@@ -122,22 +120,34 @@ Result<Contestants> prepare(const BenchCommand& command, const Model& model, con
     return result;
 }
 
-Status timeBoth(Contestants& both, const std::vector<Tensor>& inputs, std::int64_t samples, int runs, unsigned threads,
-                const JobContext& job) {
-    std::size_t batches = threads;
+/// Batches for each thread in one timed run, from the milliseconds that one takes.
+std::size_t batchesPerThread(unsigned threads, double milliseconds) {
+    if (threads == 1) return 1;
+    return static_cast<std::size_t>(std::clamp(std::ceil(kSharedMilliseconds / milliseconds), 2.0, 1000.0));
+}
+
+Status timeAll(Contestants& all, const std::vector<Tensor>& inputs, std::int64_t samples, int runs, unsigned threads,
+               const JobContext& job) {
+    struct Turn {
+        Executor& executor;
+        unsigned threads;
+        Timings& times;
+    };
+    std::vector<Turn> turns{{*all.floating, threads, all.floatTimes}, {*all.quantized, threads, all.quantizedTimes}};
+    if (threads > 1) turns.push_back({*all.floating, 1, all.singleTimes});
+    std::size_t perThread = 1;
     job.begin("timing", runs + kWarmUpRuns);
     for (int run = -kWarmUpRuns; run < runs; ++run) {
-        // Alternating: what else the machine does then concerns both alike.
-        for (const auto& [executor, times] : {std::pair{both.floating.get(), &both.floatTimes},
-                                              std::pair{both.quantized.get(), &both.quantizedTimes}}) {
+        // Alternating: what else the machine does then concerns all alike.
+        double slowest = 0;
+        for (const Turn& turn : turns) {
             if (job.stopped()) return cancelled();
-            const auto taken = timedRun(*executor, inputs, threads, batches);
+            const auto taken = timedRun(turn.executor, inputs, turn.threads, turn.threads * perThread);
             if (!taken) return fail(taken.error());
-            if (run >= 0) times->values.push_back(*taken / double(samples));
-            if (run == -1 && times == &both.floatTimes)
-                batches = threads * static_cast<std::size_t>(
-                                        std::clamp(std::ceil(kSharedMilliseconds / (*taken * threads)), 2.0, 1000.0));
+            if (run >= 0) turn.times.values.push_back(*taken / double(samples));
+            slowest = std::max(slowest, *taken * turn.threads);
         }
+        if (run == -1) perThread = batchesPerThread(threads, slowest);
         job.advance();
     }
     return {};
@@ -161,6 +171,10 @@ CommandResult describeTimes(const BenchCommand& command, const Contestants& both
         fmt::format("Simulating quantization takes {:.2f} times as long ({} runs each, batch {}, {} thread{}, {}).\n",
                     ratio, command.runs, batch, threads, threads == 1 ? "" : "s",
                     command.encodings.empty() ? describe(command.settings) : command.encodings);
+    if (threads == 1) return result;
+    const double scaling = both.singleTimes.median() / floating.median();
+    result.json["scaling"] = scaling;
+    result.text += fmt::format("{} threads give {:.2f} times the throughput of one.\n", threads, scaling);
     return result;
 }
 
@@ -200,7 +214,7 @@ Result<CommandResult> runBench(const BenchCommand& command, const CommandContext
     if (!both) return fail(both.error());
     const auto inputs = randomInputs(*both->floating, context.options.seed, command.batch);
     const std::int64_t batch = inputs.empty() || inputs[0].rank() == 0 ? 1 : inputs[0].dim(0);
-    if (auto status = timeBoth(*both, inputs, batch, command.runs, threads, context.job); !status)
+    if (auto status = timeAll(*both, inputs, batch, command.runs, threads, context.job); !status)
         return fail(status.error());
 
     CommandResult result = describeTimes(command, *both, batch, threads);

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <barrier>
 #include <chrono>
+#include <ctime>
 #include <functional>
+#include <limits>
 #include <new>
 #include <span>
 #include <thread>
@@ -107,6 +109,12 @@ std::uint64_t readAll(std::span<const std::uint64_t> words) {
     return total;
 }
 
+double threadSeconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return double(time.tv_sec) + double(time.tv_nsec) * 1e-9;
+}
+
 using Round = std::function<void(unsigned worker, std::size_t round)>;
 
 /// Seconds of the fastest of `count` rounds, in each of which every thread calls `work` once, all at the same time.
@@ -160,8 +168,13 @@ Result<MachineLimits> measureMachineLimits(unsigned threads, const JobContext& j
     limits.threads = std::min(resolveThreads(threads), resolveThreads(0));
     limits.cacheBytes = largestCache();
     try {
-        const double computing = fastestRound(limits.threads, kComputingRounds, job.stop,
-                                              [&](unsigned, std::size_t) { keep(burst.run(kSteps)); });
+        // In each thread's own time: arithmetic does not care when the thread had to wait for its processor.
+        std::vector<double> computing(limits.threads, std::numeric_limits<double>::infinity());
+        fastestRound(limits.threads, kComputingRounds, job.stop, [&](unsigned worker, std::size_t) {
+            const double start = threadSeconds();
+            keep(burst.run(kSteps));
+            computing[worker] = std::min(computing[worker], threadSeconds() - start);
+        });
         if (job.stopped()) return cancelled();
         const std::vector<std::uint64_t> buffer(bufferWords(limits.threads, limits.cacheBytes), 1);
         const std::size_t slice = buffer.size() / kParts / limits.threads;
@@ -170,7 +183,7 @@ Result<MachineLimits> measureMachineLimits(unsigned threads, const JobContext& j
         };
         const double reading = fastestRound(limits.threads, kReadingRounds, job.stop, read);
         if (job.stopped()) return cancelled();
-        limits.peakGflops = burst.flops() * limits.threads / computing * 1e-9;
+        for (const double seconds : computing) limits.peakGflops += burst.flops() / seconds * 1e-9;
         limits.bandwidthGbs = double(slice * sizeof(std::uint64_t)) * limits.threads / reading * 1e-9;
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::OutOfMemory, "There is not enough memory to measure its speed.");

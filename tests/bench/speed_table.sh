@@ -35,7 +35,7 @@ median() { sort -g "$1" | awk '{v[NR]=$1} END {print NR % 2 ? v[(NR+1)/2] : (v[N
 
 # One round of everything; appends one number each to files in the folder of the row, and machine figures to $work.
 measure() {
-    local asked=$batch speed=float.ms_per_sample_median judge own ratio actual limits shared
+    local asked=$batch speed=float.ms_per_sample_median judge own ratio actual limits
     node "$here/time_onnxruntime.js" "$model" "$batch" "$runs" >"$work/report"
     judge=$(fields "$work/report" ms_per_sample_median)
     bench --threads 1 "${simulation[@]}"
@@ -56,8 +56,7 @@ measure() {
     echo "$own" >>"$row/own"
     echo "$ratio" >>"$row/per_channel"
     bench --threads 2 "${simulation[@]}"
-    shared=$(fields "$work/report" "$speed")
-    awk -v one="$own" -v two="$shared" 'BEGIN {print one / two}' >>"$row/threads"
+    fields "$work/report" scaling >>"$row/threads"
     fields "$work/report" limits.peak_gflops limits.bandwidth_gbs limits.instructions >>"$work/two"
 }
 

@@ -294,6 +294,7 @@ void TestConsole::benchSettings() {
                            .parsed();
     QVERIFY(found["float"]["ms_per_sample_min"].get<double>() > 0);
     QCOMPARE(found["threads"].get<int>(), 2);
+    QVERIFY(found["scaling"].get<double>() > 0);
     QVERIFY(!found.contains("limits"));
     QCOMPARE(run({"bench", at("small.onnx"), "--encodings", "e.json", "--weight-bits", "4"}).code, 2);
 }
