@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "app/console/bench_calibration.h"
 #include "app/console/bench_limits.h"
 #include "app/console/bench_steps.h"
 #include "app/console/command.h"
@@ -35,6 +36,7 @@ struct BenchCommand {
     int runs = 30;
     bool hasSteps = false;
     bool hasLimits = true;
+    bool isCalibration = false;
     QuantizationSettings settings;
 };
 
@@ -210,6 +212,7 @@ Result<CommandResult> runBench(const BenchCommand& command, const CommandContext
     const unsigned threads = context.options.threads == 0 ? 1 : context.options.threads;
     const auto model = modelToTime(command);
     if (!model) return fail(model.error());
+    if (command.isCalibration) return benchCalibration(*model, command.batch, command.runs, context);
     auto both = prepare(command, *model, context);
     if (!both) return fail(both.error());
     const auto inputs = randomInputs(*both->floating, context.options.seed, command.batch);
@@ -242,6 +245,8 @@ void addBench(CommandRegistry& registry) {
     command->add_option("--encodings", options->encodings, "Simulate these (default: ranges of random inputs)")
         ->excludes("--weight-bits", "--activation-bits", "--granularity")
         ->type_name("FILE");
+    command->add_flag("--calibration", options->isCalibration, "Time calibration passes of every range scheme instead")
+        ->excludes("--encodings");
     command->add_flag("--steps", options->hasSteps, "Also time every step of the compiled model");
     command->add_flag("--no-limits{false}", options->hasLimits, "Do not measure what the machine can do at most");
 }

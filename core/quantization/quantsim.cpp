@@ -2,6 +2,7 @@
 #include "core/quantization/quantsim.h"
 
 #include <algorithm>
+#include <chrono>
 #include <fmt/format.h>
 #include <mutex>
 
@@ -36,20 +37,22 @@ CalibratedQuantizer calibrated(const QuantizerSpec& spec, std::vector<GridRange>
     return quantizer;
 }
 
-/// Gathers what taps show during one forward pass and hands it to estimators as one batch per value.
+/// Hands what taps show to estimators; in compatible mode one batch at a time, since there a batch counts as a whole.
 class TapCollector {
 public:
     TapCollector(const std::vector<QuantizerSpec>& specs, const QuantizationSettings& settings)
-        : m_buffers(specs.size()) {
+        : m_isByBatch(settings.isAimetCompatible), m_buffers(specs.size()) {
         for (const QuantizerSpec& spec : specs) m_estimators.emplace_back(rangeSettings(spec, settings));
     }
-    void take(std::size_t index, const Tensor& value) {
-        if (value.dtype() != DType::Float) return;
-        const auto values = value.data<float>();
-        m_buffers[index].insert(m_buffers[index].end(), values.begin(), values.end());
+    void take(std::size_t index, std::span<const float> values) {
+        if (!m_isByBatch)
+            m_estimators[index].add(values);
+        else
+            m_buffers[index].insert(m_buffers[index].end(), values.begin(), values.end());
     }
-    /// A model with a fixed batch runs sample by sample: only now the batch is complete.
+    /// A model may run sample by sample: only now the batch is complete.
     void endBatch() {
+        if (!m_isByBatch) return;
         for (std::size_t i = 0; i < m_buffers.size(); ++i) {
             m_estimators[i].add(m_buffers[i]);
             m_buffers[i].clear();
@@ -58,6 +61,7 @@ public:
     std::vector<RangeEstimator>& estimators() { return m_estimators; }
 
 private:
+    bool m_isByBatch;
     std::vector<RangeEstimator> m_estimators;
     std::vector<std::vector<float>> m_buffers;
 };
@@ -105,11 +109,17 @@ Watched watch(const Model& model, const QuantizerPlan& plan) {
     return watched;
 }
 
-Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& watched, const QuantOverlay& weights,
-                                            const BatchSource& source, const QuantizationSettings& settings,
-                                            const CalibrationOptions& options, const JobContext& job) {
+struct Observed {
+    std::vector<RangeEstimator> estimators;
+    double seconds = 0;
+};
+
+Result<Observed> observe(const Model& model, const Watched& watched, const QuantOverlay& weights,
+                         const BatchSource& source, const QuantizationSettings& settings,
+                         const CalibrationOptions& options, const JobContext& job) {
     CompileOptions compileOptions;
     compileOptions.taps = watched.taps;
+    compileOptions.areTapsUnordered = true;
     // What AIMET watches are activations of the network whose weights are quantized already.
     if (settings.isAimetCompatible) compileOptions.overlay = weights;
     const auto executor = Executor::create(model, compileOptions);
@@ -118,6 +128,7 @@ Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& w
     const unsigned threads = settings.isAimetCompatible ? 1 : resolveThreads(options.threads);
     std::vector<TapCollector> collectors(threads, TapCollector(watched.specs, settings));
     FirstError firstError;
+    const auto start = std::chrono::steady_clock::now();
     std::stop_source stopAll;
     const std::stop_callback forward(job.stop, [&] { stopAll.request_stop(); });
     job.begin("Calibrating", static_cast<std::int64_t>(source.batches));
@@ -125,8 +136,8 @@ Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& w
         const auto fed = source.load(batch);
         TapCollector& collector = collectors[worker];
         const auto outputs = !fed ? Result<std::vector<Tensor>>(fail(fed.error()))
-                                  : (*executor)->run(*fed, worker, [&](std::size_t tap, const Tensor& value) {
-                                        collector.take(tap, value);
+                                  : (*executor)->observe(*fed, worker, [&](std::size_t tap, auto values) {
+                                        collector.take(tap, values);
                                     });
         if (!outputs) {
             firstError.set(outputs.error());
@@ -134,7 +145,8 @@ Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& w
             return;
         }
         for (std::size_t i = 0; i < watched.inputIndex.size(); ++i) {
-            collector.take(watched.taps.size() + i, (*fed)[watched.inputIndex[i]]);
+            const Tensor& input = (*fed)[watched.inputIndex[i]];
+            if (input.dtype() == DType::Float) collector.take(watched.taps.size() + i, input.data<float>());
         }
         collector.endBatch();
         job.advance();
@@ -142,11 +154,13 @@ Result<std::vector<RangeEstimator>> observe(const Model& model, const Watched& w
     if (job.stopped()) return cancelled();
     if (const auto error = firstError.get()) return fail(*error);
 
-    std::vector<RangeEstimator> estimators = std::move(collectors.front().estimators());
+    Observed observed{std::move(collectors.front().estimators()), 0};
     for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
-        for (std::size_t i = 0; i < estimators.size(); ++i) estimators[i].merge(collectors[worker].estimators()[i]);
+        for (std::size_t i = 0; i < observed.estimators.size(); ++i)
+            observed.estimators[i].merge(collectors[worker].estimators()[i]);
     }
-    return estimators;
+    observed.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return observed;
 }
 
 Result<QuantizerPlan> planOf(const Model& model, const QuantizationSettings& settings) {
@@ -183,18 +197,19 @@ Result<QuantSim> calibrateOn(const Model& model, const BatchSource& source, cons
     addWeights(model, *plan, sim);
 
     const Watched watched = watch(model, *plan);
-    const auto estimators =
+    const auto observed =
         observe(model, watched, overlay(sim, QuantScope::WeightsOnly), source, settings, options, job);
-    if (!estimators) return fail(estimators.error());
+    if (!observed) return fail(observed.error());
+    sim.passSeconds = observed->seconds;
     for (std::size_t i = 0; i < watched.specs.size(); ++i) {
         const QuantizerSpec& spec = watched.specs[i];
-        const auto grid = (*estimators)[i].grid();
+        const auto grid = observed->estimators[i].grid();
         if (!grid) {
             sim.skipped.push_back({spec.value, spec.layer, "no finite float value was seen"});
             continue;
         }
         sim.quantizers.push_back(calibrated(spec, {*grid}, settings.isAimetCompatible));
-        sim.quantizers.back().observed = (*estimators)[i].observed();
+        sim.quantizers.back().observed = observed->estimators[i].observed();
     }
     for (const QuantizerSpec& spec : plan->quantizers) {
         if (!spec.fixedRange) continue;

@@ -26,6 +26,7 @@ struct QuantSim {
     std::vector<CalibratedQuantizer> quantizers;  ///< in execution order
     std::vector<UnquantizedValue> skipped;
     std::size_t samples = 0;  ///< calibration samples seen
+    double passSeconds = 0;   ///< wall time of the pass over the data, without compiling and searching
 
     [[nodiscard]] const CalibratedQuantizer* find(std::string_view value) const;
 };

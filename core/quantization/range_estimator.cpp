@@ -9,6 +9,7 @@
 #include "core/quantization/aimet_histogram.h"
 #include "core/quantization/range_histogram.h"
 #include "core/quantization/range_search.h"
+#include "core/quantization/value_scan.h"
 
 namespace equant {
 
@@ -17,12 +18,14 @@ namespace {
 constexpr double kSqnrClippingWeight = 3.0;
 constexpr double kAimetMinimumWidth = 0.01;
 
-/// Removes what is not finite; copies only when there is something to remove.
-std::span<const float> finiteOnly(std::span<const float> batch, std::vector<float>& storage) {
-    const auto isFinite = [](float value) { return std::isfinite(value); };
-    if (std::all_of(batch.begin(), batch.end(), isFinite)) return batch;
-    std::copy_if(batch.begin(), batch.end(), std::back_inserter(storage), isFinite);
-    return storage;
+/// Values looked at twice in a row (range, then histogram) should still be in the second-level cache.
+constexpr std::size_t kBlock = std::size_t{1} << 16;
+
+std::vector<float> finiteOnly(std::span<const float> values) {
+    std::vector<float> finite;
+    std::copy_if(values.begin(), values.end(), std::back_inserter(finite),
+                 [](float value) { return std::isfinite(value); });
+    return finite;
 }
 
 }  // namespace
@@ -86,6 +89,7 @@ struct RangeEstimator::State {
         observed.max = hasSamples ? std::max(observed.max, max) : max;
         hasSamples = true;
     }
+    void addBlock(std::span<const float> values);
     [[nodiscard]] GridRange aimetGrid() const;
     [[nodiscard]] GridRange ownGrid() const;
 };
@@ -101,25 +105,30 @@ RangeEstimator::RangeEstimator(RangeEstimator&&) noexcept = default;
 RangeEstimator& RangeEstimator::operator=(RangeEstimator&&) noexcept = default;
 
 void RangeEstimator::add(std::span<const float> batch) {
-    State& state = *m_state;
-    std::vector<float> storage;
-    const std::span<const float> finite = finiteOnly(batch, storage);
-    state.notFinite += batch.size() - finite.size();
-    if (finite.empty()) return;
-    float lowest = finite.front();
-    float highest = finite.front();
-    for (const float value : finite) {
-        lowest = std::min(lowest, value);
-        highest = std::max(highest, value);
+    // In compatible mode a batch counts as a whole.
+    const std::size_t block = m_state->aimet || m_state->aimetEntropy ? batch.size() : kBlock;
+    for (std::size_t at = 0; at < batch.size(); at += block)
+        m_state->addBlock(batch.subspan(at, std::min(block, batch.size() - at)));
+}
+
+void RangeEstimator::State::addBlock(std::span<const float> values) {
+    ValueRange range = scanRange(values);
+    std::vector<float> finite;
+    if (!range.isFinite) {
+        finite = finiteOnly(values);
+        notFinite += values.size() - finite.size();
+        if (finite.empty()) return;
+        values = finite;
+        range = scanRange(values);
     }
-    state.widenObserved(static_cast<double>(lowest), static_cast<double>(highest));
-    if (state.settings.scheme == RangeScheme::MinMax) return;
-    if (state.aimet) {
-        state.aimet->add(finite);
-    } else if (state.aimetEntropy) {
-        state.aimetEntropy->add(finite);
+    widenObserved(static_cast<double>(range.lowest), static_cast<double>(range.highest));
+    if (settings.scheme == RangeScheme::MinMax) return;
+    if (aimet) {
+        aimet->add(values);
+    } else if (aimetEntropy) {
+        aimetEntropy->add(values);
     } else {
-        state.histogram.add(finite);
+        histogram.add(values, range.lowest, range.highest);
     }
 }
 

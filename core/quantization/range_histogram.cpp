@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/quantization/value_scan.h"
+
 namespace equant {
 
 namespace {
@@ -64,19 +66,14 @@ void RangeHistogram::growTo(float lowest, float highest) {
 
 void RangeHistogram::add(std::span<const float> finiteValues) {
     if (finiteValues.empty()) return;
-    float lowest = finiteValues.front();
-    float highest = finiteValues.front();
-    for (const float value : finiteValues) {
-        lowest = std::min(lowest, value);
-        highest = std::max(highest, value);
-    }
+    const ValueRange range = scanRange(finiteValues);
+    add(finiteValues, range.lowest, range.highest);
+}
+
+void RangeHistogram::add(std::span<const float> finiteValues, float lowest, float highest) {
+    if (finiteValues.empty()) return;
     growTo(lowest, highest);
-    const double perBin = std::ldexp(1.0, -m_exponent);
-    const auto first = static_cast<double>(m_first);
-    for (const float value : finiteValues) {
-        const double bin = std::floor(static_cast<double>(value) * perBin) - first;
-        ++m_counts[static_cast<std::size_t>(bin)];
-    }
+    countBins(finiteValues, {m_exponent, m_first}, m_counts);
     m_samples += static_cast<std::int64_t>(finiteValues.size());
 }
 

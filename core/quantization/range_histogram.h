@@ -16,6 +16,8 @@ public:
     explicit RangeHistogram(std::size_t maximumBins = 2048) : m_maximumBins(maximumBins) {}
 
     void add(std::span<const float> finiteValues);
+    /// The same when the smallest and largest of them are known already.
+    void add(std::span<const float> finiteValues, float lowest, float highest);
     void merge(const RangeHistogram& other);
 
     [[nodiscard]] bool isEmpty() const { return m_samples == 0; }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <dnnl.hpp>
 #include <fmt/format.h>
 
@@ -27,7 +28,7 @@ void dropUnreadConstants(Plan& plan) {
                 if (slot != kNoSlot) mark(plan.slots[slot].location);
             }
         } else {
-            mark(plan.slots[std::get<TapStep>(step.action).slot].location);
+            mark(std::get<TapStep>(step.action).where);
         }
     }
     for (const std::size_t slot : plan.outputs) mark(plan.slots[slot].location);
@@ -45,7 +46,7 @@ Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOpt
         if (!program) return fail(program.error());
         if (options.fuse) ir::fuseOperators(*program);
         auto plan = std::make_shared<Plan>();
-        Emitter emitter(*program, *plan);
+        Emitter emitter(*program, *plan, options.areTapsUnordered);
         if (auto status = emitter.run(); !status) return fail(status.error());
         dropUnreadConstants(*plan);
         plan->arenaBytes = planMemory(plan->buffers);
@@ -65,6 +66,11 @@ std::vector<std::string> describePlan(const Plan& plan) {
 
 std::size_t arenaBytes(const Plan& plan) {
     return plan.arenaBytes;
+}
+
+bool mayFailWhileRunning(const Plan& plan) {
+    return std::any_of(plan.steps.begin(), plan.steps.end(),
+                       [](const Step& step) { return std::holds_alternative<KernelStep>(step.action); });
 }
 
 }  // namespace equant

@@ -188,10 +188,20 @@ void Emitter::finishDefinition(ir::ValueId id) {
     // The same value may be tapped under several indices.
     for (std::size_t tap = 0; tap < m_program.taps.size(); ++tap) {
         if (m_program.taps[tap] != id) continue;
-        const std::size_t slot = slotOf(id);
-        const Location where = m_plan.slots[slot].location;
-        addStep({TapStep{tap, slot}, fmt::format("tap {}", m_program.values[id].name)}, std::array{where});
+        const TapStep step = tapOf(tap, id);
+        addStep({step, fmt::format("tap {}", m_program.values[id].name)}, std::array{step.where});
     }
+}
+
+TapStep Emitter::tapOf(std::size_t tap, ir::ValueId id) {
+    if (m_areTapsUnordered && !m_states[id].versions.empty()) {
+        const Placed& produced = m_states[id].versions.front();
+        const bool isPacked = produced.desc.data.format_kind == dnnl_blocked && produced.desc.data.offset0 == 0 &&
+                              !onednn::isPadded(produced.desc);
+        if (isPacked) return {tap, kNoSlot, produced.where, produced.desc.get_size() / sizeof(float)};
+    }
+    const std::size_t slot = slotOf(id);
+    return {tap, slot, m_plan.slots[slot].location, 0};
 }
 
 void Emitter::materializeConstant(ir::ValueId id) {

@@ -32,7 +32,8 @@ struct BasePrimitive {
 
 class Emitter {
 public:
-    Emitter(ir::Program& program, Plan& plan) : m_program(program), m_plan(plan), m_states(program.values.size()) {}
+    Emitter(ir::Program& program, Plan& plan, bool areTapsUnordered)
+        : m_program(program), m_plan(plan), m_areTapsUnordered(areTapsUnordered), m_states(program.values.size()) {}
 
     Status run();
 
@@ -55,6 +56,7 @@ private:
     void define(ir::ValueId id, const dnnl::memory::desc& desc, Location where);
     void defineSlot(ir::ValueId id, Location where);
     void finishDefinition(ir::ValueId id);
+    TapStep tapOf(std::size_t tap, ir::ValueId id);
     void materializeConstant(ir::ValueId id);
     Placed primary(ir::ValueId id);
     Placed dense(ir::ValueId id);
@@ -114,6 +116,7 @@ private:
 
     ir::Program& m_program;
     Plan& m_plan;
+    bool m_areTapsUnordered;
     std::vector<State> m_states;
     std::vector<std::vector<ir::ValueId>> m_occupants;                              ///< by arena buffer
     std::map<std::size_t, std::vector<std::pair<Placed, Placed>>> m_constantCache;  ///< by constant: from, to

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "core/runtime/batching.h"
 
@@ -58,6 +59,12 @@ Result<Tensor> concatenated(const std::vector<Tensor>& parts, const std::string&
     return result;
 }
 
+Shapes shapesOf(std::span<const Tensor> tensors) {
+    Shapes shapes;
+    for (const Tensor& tensor : tensors) shapes.push_back(tensor.shape());
+    return shapes;
+}
+
 std::string shapeText(const ValueInfo& info) {
     if (!info.shape) return "any shape";
     std::vector<std::string> dims;
@@ -69,6 +76,12 @@ std::string shapeText(const ValueInfo& info) {
 }  // namespace
 
 struct Executor::State {
+    /// Who is shown tapped values.
+    struct Listener {
+        TapFunction tap;
+        const ElementsFunction* elements = nullptr;
+    };
+
     Model model;
     CompileOptions options;
     std::vector<ValueInfo> inputs;
@@ -76,6 +89,7 @@ struct Executor::State {
 
     std::mutex mutex;
     std::map<Shapes, Result<std::shared_ptr<const Plan>>> plans;
+    std::set<Shapes> rehearsed;                ///< known to run to the end
     std::map<Shapes, std::int64_t> partSizes;  ///< samples to run at a time, for batches seen so far
     std::map<std::pair<unsigned, const Plan*>, std::unique_ptr<Runner>> runners;
 
@@ -86,9 +100,11 @@ struct Executor::State {
     [[nodiscard]] CompileOptions optionsFor(const Shapes& shapes) const;
     [[nodiscard]] std::int64_t partFor(const Shapes& shapes);
     Runner& runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan);
-    Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const TapFunction& tap);
+    Result<std::vector<Tensor>> run(std::span<const Tensor> given, unsigned worker, const Listener& listener);
+    Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const Listener& listener);
     Result<std::vector<Tensor>> runInParts(std::span<const Tensor> given, std::int64_t part, unsigned worker,
-                                           const TapFunction& tap);
+                                           const Listener& listener);
+    Status rehearse(std::span<const Tensor> given, unsigned worker);
     [[nodiscard]] std::int64_t fixedBatch() const;
 };
 
@@ -188,28 +204,43 @@ Runner& Executor::State::runnerFor(unsigned worker, const std::shared_ptr<const 
 }
 
 Result<std::vector<Tensor>> Executor::State::runWhole(std::span<const Tensor> given, unsigned worker,
-                                                      const TapFunction& tap) {
-    Shapes shapes;
-    for (const Tensor& tensor : given) shapes.push_back(tensor.shape());
+                                                      const Listener& listener) {
+    const auto plan = planFor(shapesOf(given));
+    if (!plan) return fail(plan.error());
+    Runner& runner = runnerFor(worker, *plan);
+    return listener.elements ? runner.observe(given, *listener.elements) : runner.run(given, listener.tap);
+}
+
+/// Elements that were shown cannot be taken back: before the first time, whether these shapes run at all.
+Status Executor::State::rehearse(std::span<const Tensor> given, unsigned worker) {
+    Shapes shapes = shapesOf(given);
     const auto plan = planFor(shapes);
     if (!plan) return fail(plan.error());
-    return runnerFor(worker, *plan).run(given, tap);
+    {
+        const std::scoped_lock lock(mutex);
+        if (!mayFailWhileRunning(**plan) || rehearsed.contains(shapes)) return {};
+    }
+    const auto result = runnerFor(worker, *plan).run(given);
+    if (!result) return fail(result.error());
+    const std::scoped_lock lock(mutex);
+    rehearsed.insert(std::move(shapes));
+    return {};
 }
 
 Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> given, std::int64_t part,
-                                                        unsigned worker, const TapFunction& tap) {
+                                                        unsigned worker, const Listener& listener) {
     const std::int64_t batch = given[0].dim(0);
     std::vector<std::vector<Tensor>> results(outputs.size());
     std::vector<std::vector<Tensor>> tapped;
-    TapFunction collect;
-    if (tap) {
+    Listener collector{{}, listener.elements};
+    if (listener.tap) {
         tapped.resize(options.taps.size());
-        collect = [&](std::size_t index, const Tensor& value) { tapped[index].push_back(value); };
+        collector.tap = [&](std::size_t index, const Tensor& value) { tapped[index].push_back(value); };
     }
     for (std::int64_t first = 0; first < batch; first += part) {
         std::vector<Tensor> samples;
         for (const Tensor& tensor : given) samples.push_back(samplesOf(tensor, first, std::min(part, batch - first)));
-        auto result = runWhole(samples, worker, collect);
+        auto result = runWhole(samples, worker, collector);
         if (!result) return result;
         for (std::size_t i = 0; i < result->size(); ++i) results[i].push_back(std::move((*result)[i]));
     }
@@ -217,7 +248,7 @@ Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> 
         if (tapped[i].empty()) continue;
         auto joined = concatenated(tapped[i], options.taps[i]);
         if (!joined) return fail(joined.error());
-        tap(i, *joined);
+        listener.tap(i, *joined);
     }
     std::vector<Tensor> joined;
     for (std::size_t i = 0; i < results.size(); ++i) {
@@ -226,6 +257,27 @@ Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> 
         joined.push_back(std::move(*one));
     }
     return joined;
+}
+
+Result<std::vector<Tensor>> Executor::State::run(std::span<const Tensor> given, unsigned worker,
+                                                 const Listener& listener) {
+    if (auto status = check(given); !status) return fail(status.error());
+    const bool hasBatch = !given.empty() && std::all_of(given.begin(), given.end(), [&](const Tensor& input) {
+        return input.rank() > 0 && input.dim(0) == given[0].dim(0);
+    });
+    const std::int64_t fixed = fixedBatch();
+    if (hasBatch && fixed > 0 && given[0].dim(0) > fixed) return runInParts(given, fixed, worker, listener);
+    if (hasBatch && fixed == 0 && given[0].dim(0) > 1) {
+        const std::int64_t part = partFor(shapesOf(given));
+        if (part < given[0].dim(0)) return runInParts(given, part, worker, listener);
+    }
+    const bool isDivisible = hasBatch && given[0].dim(0) > 1;
+    const auto rehearsal = isDivisible && listener.elements ? rehearse(given, worker) : Status{};
+    auto result = rehearsal ? runWhole(given, worker, listener) : Result<std::vector<Tensor>>(fail(rehearsal.error()));
+    // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
+    if (result || !isDivisible || result.error().code == ErrorCode::Unsupported) return result;
+    auto parts = runInParts(given, 1, worker, listener);
+    return parts ? std::move(parts) : std::move(result);
 }
 
 Executor::Executor() : m_state(std::make_unique<State>()) {}
@@ -263,26 +315,12 @@ Result<std::shared_ptr<Executor>> Executor::create(const Model& model, CompileOp
 }
 
 Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, unsigned worker, const TapFunction& tap) {
-    State& state = *m_state;
-    if (auto status = state.check(inputs); !status) return fail(status.error());
-    const bool hasBatch = !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [&](const Tensor& input) {
-        return input.rank() > 0 && input.dim(0) == inputs[0].dim(0);
-    });
-    const std::int64_t fixed = state.fixedBatch();
-    if (hasBatch && fixed > 0 && inputs[0].dim(0) > fixed) return state.runInParts(inputs, fixed, worker, tap);
-    if (hasBatch && fixed == 0 && inputs[0].dim(0) > 1) {
-        Shapes shapes;
-        for (const Tensor& input : inputs) shapes.push_back(input.shape());
-        const std::int64_t part = state.partFor(shapes);
-        if (part < inputs[0].dim(0)) return state.runInParts(inputs, part, worker, tap);
-    }
-    auto result = state.runWhole(inputs, worker, tap);
-    // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
-    const bool mayBeBaked =
-        !result && hasBatch && inputs[0].dim(0) > 1 && result.error().code != ErrorCode::Unsupported;
-    if (!mayBeBaked) return result;
-    auto parts = state.runInParts(inputs, 1, worker, tap);
-    return parts ? std::move(parts) : std::move(result);
+    return m_state->run(inputs, worker, {tap, nullptr});
+}
+
+Result<std::vector<Tensor>> Executor::observe(std::span<const Tensor> inputs, unsigned worker,
+                                              const ElementsFunction& elements) {
+    return m_state->run(inputs, worker, {{}, &elements});
 }
 
 const std::vector<ValueInfo>& Executor::inputs() const {

@@ -22,6 +22,10 @@ public:
     /// sample and the outputs are concatenated along axis 0.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, unsigned worker = 0, const TapFunction& tap = {});
 
+    /// The same with options.areTapsUnordered: `elements` is shown every element of a tapped float value exactly once.
+    Result<std::vector<Tensor>> observe(std::span<const Tensor> inputs, unsigned worker,
+                                        const ElementsFunction& elements);
+
     [[nodiscard]] const std::vector<ValueInfo>& inputs() const;     ///< required inputs, as declared
     [[nodiscard]] const std::vector<std::string>& outputs() const;  ///< names, in the order of the results
 

@@ -28,6 +28,8 @@ struct CompileOptions {
     QuantOverlay overlay;
     /// Values to hand to the TapFunction when they have been computed (before their fake quantization, if any).
     std::vector<std::string> taps;
+    /// Taps go to an ElementsFunction (Runner::observe) and to no TapFunction: nothing is reordered or copied.
+    bool areTapsUnordered = false;
     /// Values to compute instead of the graph's outputs; empty means the graph's outputs.
     std::vector<std::string> outputs;
     /// Off: every node runs by itself (used by tests to judge the fusions).
@@ -52,6 +54,10 @@ Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOpt
 /// Receives a tapped value in the dense row-major layout ONNX describes. Called from the running thread.
 using TapFunction = std::function<void(std::size_t tapIndex, const Tensor& value)>;
 
+/// Receives the elements of a tapped float value, each exactly once in a run, in the order they have in memory. They
+/// may come in several pieces and must not be used after the call. Other types are not shown.
+using ElementsFunction = std::function<void(std::size_t tapIndex, std::span<const float> elements)>;
+
 class Runner {
 public:
     explicit Runner(std::shared_ptr<const Plan> plan);
@@ -61,6 +67,8 @@ public:
 
     /// Inputs in the order of Graph::requiredInputs(), of exactly the compiled shapes; outputs in the order asked.
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs, const TapFunction& tap = {});
+    /// The same for a plan compiled with areTapsUnordered.
+    Result<std::vector<Tensor>> observe(std::span<const Tensor> inputs, const ElementsFunction& elements);
 
     /// Seconds that each step took in its fastest of `runs` executions, in the order of describePlan(): where the time
     /// of a model goes. The minimum, because what else the machine does can only add to it.
@@ -75,5 +83,7 @@ private:
 [[nodiscard]] std::vector<std::string> describePlan(const Plan& plan);
 /// Bytes of the activation arena one Runner allocates.
 [[nodiscard]] std::size_t arenaBytes(const Plan& plan);
+/// Whether steps check their inputs while running, so that a run may fail half-way.
+[[nodiscard]] bool mayFailWhileRunning(const Plan& plan);
 
 }  // namespace equant

@@ -73,7 +73,9 @@ struct NativeStep {
 
 struct TapStep {
     std::size_t tap = 0;
-    std::size_t slot = 0;
+    std::size_t slot = kNoSlot;  ///< none: `count` floats at `where` in any order
+    Location where;
+    std::size_t count = 0;
 };
 
 struct Step {

@@ -58,6 +58,7 @@ struct Runner::State {
     [[nodiscard]] Status check(std::span<const Tensor> inputs) const;
     void feed(std::span<const Tensor> inputs);
     Status execute(std::size_t index, const TapFunction& tap);
+    void show(const TapStep& step, const TapFunction& tap) const;
     Status executeKernel(const KernelStep& step, const std::string& description);
 
     std::shared_ptr<const Plan> plan;
@@ -68,6 +69,7 @@ struct Runner::State {
     std::vector<Dynamic> dynamics;              ///< by slot
     std::vector<TensorView> viewScratch;
     std::vector<std::byte*> operandScratch;
+    const ElementsFunction* elements = nullptr;  ///< while observe() runs
     bool isPrepared = false;
 };
 
@@ -204,15 +206,38 @@ Status Runner::State::execute(std::size_t index, const TapFunction& tap) {
         native->run(operandScratch);
         return {};
     }
-    const auto& tapStep = std::get<TapStep>(step.action);
-    if (tap) tap(tapStep.tap, tensor(tapStep.slot));
+    show(std::get<TapStep>(step.action), tap);
     return {};
+}
+
+void Runner::State::show(const TapStep& step, const TapFunction& tap) const {
+    if (elements == nullptr) {
+        if (tap && step.slot != kNoSlot) tap(step.tap, tensor(step.slot));
+        return;
+    }
+    if (step.slot == kNoSlot) {
+        (*elements)(step.tap, {reinterpret_cast<const float*>(address(step.where)), step.count});
+        return;
+    }
+    const TensorView value = view(step.slot);
+    if (value.dtype == DType::Float && value.count() > 0)
+        (*elements)(step.tap, {value.as<float>(), static_cast<std::size_t>(value.count())});
 }
 
 Runner::Runner(std::shared_ptr<const Plan> plan) : m_state(std::make_unique<State>(std::move(plan))) {}
 Runner::~Runner() = default;
 Runner::Runner(Runner&&) noexcept = default;
 Runner& Runner::operator=(Runner&&) noexcept = default;
+
+Result<std::vector<Tensor>> Runner::observe(std::span<const Tensor> inputs, const ElementsFunction& elements) {
+    struct Reset {
+        const ElementsFunction*& pointer;
+        ~Reset() { pointer = nullptr; }
+    };
+    m_state->elements = &elements;
+    const Reset reset{m_state->elements};
+    return run(inputs);
+}
 
 Status Runner::State::check(std::span<const Tensor> inputs) const {
     if (inputs.size() != plan->inputs.size()) {

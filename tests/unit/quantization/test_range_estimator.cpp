@@ -10,6 +10,7 @@
 #include "core/quantization/range_estimator.h"
 #include "core/quantization/range_histogram.h"
 #include "core/quantization/range_search.h"
+#include "core/quantization/value_scan.h"
 
 using namespace equant;
 
@@ -52,6 +53,8 @@ class TestRangeEstimator : public QObject {
 
 private slots:
     void histogramDropsNothing();
+    void countsEqualCountingOneByOne();
+    void scansFindRangeAndWhatIsNotFinite();
     void histogramDoesNotDependOnOrder();
     void defaultModeDoesNotDependOnBatches();
     void mergedIsTheSameAsTogether();
@@ -96,6 +99,48 @@ void TestRangeEstimator::histogramDropsNothing() {
         });
         QCOMPARE(bin.count, static_cast<double>(inside));
     }
+}
+
+void TestRangeEstimator::countsEqualCountingOneByOne() {
+    // Rectified, two-sided, far from zero, tiny, huge; lengths that end inside a vector and beyond one block.
+    for (const auto& [mean, deviation] :
+         {std::pair{0.0, 1.0}, {1000.0, 0.01}, {-3.0, 0.2}, {0.0, 1e-33}, {0.0, 1e30}}) {
+        for (const std::size_t count : {std::size_t{3}, std::size_t{2500}, std::size_t{70001}}) {
+            for (const bool isRectified : {false, true}) {
+                auto values = normal(count, 11, mean, deviation);
+                if (isRectified)
+                    for (float& value : values) value = std::max(value, 0.0F);
+                values[0] = -1e-40F * static_cast<float>(!isRectified);
+                RangeHistogram histogram;
+                histogram.add(values);
+                const double width = histogram.binWidth();
+                std::vector<std::int64_t> counts(histogram.counts().size(), 0);
+                for (const float value : values)
+                    ++counts.at(static_cast<std::size_t>(std::floor(static_cast<double>(value) / width) -
+                                                         histogram.firstBegin() / width));
+                QCOMPARE(histogram.counts(), counts);
+            }
+        }
+    }
+}
+
+void TestRangeEstimator::scansFindRangeAndWhatIsNotFinite() {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{17}, std::size_t{300}}) {
+        auto values = normal(count, 5, 0.5, 2.0);
+        const auto [lowest, highest] = std::minmax_element(values.begin(), values.end());
+        const ValueRange range = scanRange(values);
+        QCOMPARE(range.lowest, *lowest);
+        QCOMPARE(range.highest, *highest);
+        QVERIFY(range.isFinite);
+        for (const float odd : {NAN, -NAN, INFINITY, -INFINITY}) {
+            values.back() = odd;
+            QVERIFY(!scanRange(values).isFinite);
+        }
+        values.back() = -std::numeric_limits<float>::max();
+        QCOMPARE(scanRange(values).lowest, values.back());
+        QVERIFY(scanRange(values).isFinite);
+    }
+    QVERIFY(!std::signbit(scanRange(std::vector{-0.0F}).lowest));
 }
 
 void TestRangeEstimator::histogramDoesNotDependOnOrder() {

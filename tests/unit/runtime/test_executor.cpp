@@ -16,6 +16,8 @@ private slots:
     void bakedBatchFallsBack();
     void largeBatchesInParts();
     void samplesThatMixStayTogether();
+    void observersSeeEveryElementOnce_data();
+    void observersSeeEveryElementOnce();
     void anySpatialSize();
     void severalThreads();
     void wrongInputs();
@@ -134,6 +136,62 @@ void TestExecutor::samplesThatMixStayTogether() {
     const RunResult expected = compileAndRun(builder.build(), {batch}, options);
     QVERIFY2(expected.error.empty(), expected.error.c_str());
     QVERIFY(relativeDifference(expected.outputs[0], (*result)[0]) < 1e-5);
+}
+
+void TestExecutor::observersSeeEveryElementOnce_data() {
+    QTest::addColumn<int>("size");
+    QTest::addColumn<bool>("isBaked");
+    QTest::newRow("whole batch") << 8 << false;
+    QTest::newRow("in parts") << 160 << false;
+    QTest::newRow("fails as a whole, after the tap") << 8 << true;
+}
+
+void TestExecutor::observersSeeEveryElementOnce() {
+    QFETCH(const int, size);
+    QFETCH(const bool, isBaked);
+    ModelBuilder builder;
+    builder.input("x", {-1, 3, size, size}).constant("w", randomTensor({19, 3, 3, 3}, 1));
+    builder.node("Conv", {"x", "w"}, {"c"}).node("Relu", {"c"}, {"r"}).node("GlobalMaxPool", {"r"}, {"g"});
+    if (isBaked) {
+        // As many rows as there are positive values, which only running shows: 19 for one sample.
+        builder.constant("n", Tensor(Shape{2}, std::vector<std::int64_t>{1, 19}))
+            .node("Flatten", {"g"}, {"f"})
+            .node("NonZero", {"f"}, {"z"})
+            .node("Transpose", {"z"}, {"t"})
+            .node("GatherND", {"f", "t"}, {"p"})
+            .node("Reshape", {"p", "n"}, {"y"})
+            .output("y");
+    } else {
+        builder.node("Flatten", {"g"}, {"y"}).output("y");
+    }
+    CompileOptions options;
+    options.taps = {"x", "r", "y"};
+    const Model model = builder.build();
+    const Tensor batch = randomTensor({5, 3, size, size}, 4);
+    const auto sorted = [](std::vector<float> values) {
+        std::sort(values.begin(), values.end());
+        return values;
+    };
+    const auto ordered = Executor::create(model, options);
+    QVERIFY(ordered.has_value());
+    std::map<std::size_t, std::vector<float>> expected, seen;
+    const auto tapped = (*ordered)->run(std::vector{batch}, 0, [&](std::size_t tap, const Tensor& value) {
+        expected[tap].assign(value.data<float>().begin(), value.data<float>().end());
+    });
+    QVERIFY2(tapped.has_value(), tapped ? "" : describe(tapped.error()).c_str());
+    options.areTapsUnordered = true;
+    const auto unordered = Executor::create(model, options);
+    QVERIFY(unordered.has_value());
+    for (int run = 0; run < 2; ++run) {
+        seen.clear();
+        const auto outputs = (*unordered)->observe(std::vector{batch}, 0, [&](std::size_t tap, auto values) {
+            seen[tap].insert(seen[tap].end(), values.begin(), values.end());
+        });
+        QVERIFY2(outputs.has_value(), outputs ? "" : describe(outputs.error()).c_str());
+        QVERIFY((*outputs)[0] == (*tapped)[0]);
+        QCOMPARE(seen.size(), std::size_t{3});
+        for (const auto& [tap, values] : expected) QVERIFY(sorted(values) == sorted(seen[tap]));
+    }
 }
 
 void TestExecutor::anySpatialSize() {
