@@ -31,6 +31,9 @@ constexpr int kComputingRounds = 80;
 /// The buffer is read part by part, several times over; when a part's turn comes again, no cache has it any more.
 constexpr int kReadingRounds = 40;
 constexpr std::size_t kParts = 8;
+/// On a busy machine rounds wait for each other: no more than these, once that long has passed.
+constexpr std::size_t kFewRounds = 10;
+constexpr std::chrono::milliseconds kLongest{300};
 /// Keeps every chain in the normal range for ever: x becomes 0.5 x + 0.5.
 constexpr float kFactor = 0.5F;
 
@@ -124,7 +127,8 @@ double fastestRound(unsigned threads, std::size_t count, const std::stop_token& 
     bool isOver = false;  // written between rounds only, while all threads wait
     std::barrier gate(std::ptrdiff_t(threads), [&]() noexcept {
         marks.push_back(Clock::now());
-        isOver = marks.size() > count || stop.stop_requested();
+        const bool isLong = marks.size() > kFewRounds && marks.back() - marks.front() > kLongest;
+        isOver = marks.size() > count || isLong || stop.stop_requested();
     });
     const auto rounds = [&](unsigned worker) {
         gate.arrive_and_wait();
