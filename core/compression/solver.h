@@ -44,6 +44,10 @@ struct FrontierPoint {
 std::vector<FrontierPoint> solveFrontier(const SensitivityTable& table, const SolverOptions& options,
                                          std::size_t points = 40);
 
+/// What the table says of any plan: savings and losses added up, straight lines between the measured ratios. Takes
+/// microseconds, so that dragging a ratio can show it.
+[[nodiscard]] PlanPrediction predictPlan(const SensitivityTable& table, const CompressionPlan& plan);
+
 /// "The next 1 % of MACs costs about 0.12 points, cheapest from layer conv4_2": the best next step down from a plan.
 struct MarginalCost {
     std::string layer;
