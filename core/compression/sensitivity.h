@@ -80,6 +80,10 @@ Result<SensitivityTable> measureSensitivity(
     const std::function<void(const SensitivityTable&, std::size_t layer, std::size_t cell)>& onCell,
     const JobContext& job = {});
 
+/// The table ready to be solved for this model, sizes rounded up to multiples (savings follow). InvalidArgument lists
+/// the layers of the table that the model has not.
+Result<SensitivityTable> fitToModel(SensitivityTable table, const Model& model, std::int64_t multiple = 1);
+
 /// docs/formats; field names of `equant-cli sensitivity`.
 [[nodiscard]] std::string toJson(const SensitivityTable& table);
 Result<SensitivityTable> parseSensitivity(std::string_view json);
