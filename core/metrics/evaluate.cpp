@@ -8,107 +8,13 @@
 #include <random>
 
 #include "core/base/parallel.h"
+#include "core/metrics/tally.h"
 
 namespace equant {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// What one batch contributes to one candidate's score; batches are merged in order.
-struct Tally {
-    std::size_t samples = 0, labelled = 0, top1 = 0, top5 = 0, classified = 0, agreeing = 0, comparable = 0;
-    double cosineSum = 0;
-    SqnrAccumulator sqnr;
-    double seconds = 0;
-
-    void merge(const Tally& other) {
-        samples += other.samples;
-        labelled += other.labelled;
-        top1 += other.top1;
-        top5 += other.top5;
-        classified += other.classified;
-        agreeing += other.agreeing;
-        comparable += other.comparable;
-        cosineSum += other.cosineSum;
-        sqnr.merge(other.sqnr);
-        seconds += other.seconds;
-    }
-};
-
-std::span<const float> sampleOf(const Tensor& output, std::size_t index, std::size_t samples) {
-    const auto values = output.data<float>();
-    const std::size_t size = values.size() / samples;
-    return values.subspan(index * size, size);
-}
-
-/// [N, classes], or with trailing dimensions of 1.
-bool isClassifier(const Tensor& output) {
-    if (output.dtype() != DType::Float || output.rank() < 2 || output.dim(1) < 2) return false;
-    return output.count() == output.dim(0) * output.dim(1);
-}
-
-double cosine(std::span<const float> a, std::span<const float> b) {
-    double dot = 0, aa = 0, bb = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        dot += double(a[i]) * b[i];
-        aa += double(a[i]) * a[i];
-        bb += double(b[i]) * b[i];
-    }
-    return aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : (aa == bb ? 1.0 : 0.0);
-}
-
-void compareWithReference(const std::vector<Tensor>& outputs, const std::vector<Tensor>& reference, std::size_t samples,
-                          Tally& tally) {
-    const bool hasClasses = isClassifier(outputs[0]) && isClassifier(reference[0]);
-    for (std::size_t s = 0; s < samples; ++s) {
-        double cosineSum = 0;
-        int compared = 0;
-        for (std::size_t o = 0; o < outputs.size() && o < reference.size(); ++o) {
-            if (outputs[o].dtype() != DType::Float || outputs[o].shape() != reference[o].shape()) continue;
-            const auto mine = sampleOf(outputs[o], s, samples), theirs = sampleOf(reference[o], s, samples);
-            tally.sqnr.add(theirs, mine);
-            cosineSum += cosine(mine, theirs);
-            ++compared;
-        }
-        if (compared > 0) tally.cosineSum += cosineSum / compared;
-        tally.comparable += compared > 0;
-        if (!hasClasses) continue;
-        ++tally.classified;
-        tally.agreeing += argmax(sampleOf(outputs[0], s, samples)) == argmax(sampleOf(reference[0], s, samples));
-    }
-}
-
-void compareWithLabels(const Tensor& output, std::span<const Sample> samples, Tally& tally) {
-    if (!isClassifier(output)) return;
-    for (std::size_t s = 0; s < samples.size(); ++s) {
-        if (!samples[s].label) continue;
-        const auto values = sampleOf(output, s, samples.size());
-        ++tally.labelled;
-        tally.top1 += isInTopK(values, *samples[s].label, 1);
-        tally.top5 += isInTopK(values, *samples[s].label, 5);
-    }
-}
-
-Score asScore(const Tally& tally) {
-    const auto percent = [](std::size_t part, std::size_t whole) { return 100.0 * double(part) / double(whole); };
-    Score score;
-    score.samples = tally.samples;
-    score.msPerSample = tally.samples > 0 ? 1000 * tally.seconds / double(tally.samples) : 0;
-    if (tally.labelled > 0) {
-        score.top1 = percent(tally.top1, tally.labelled);
-        score.top5 = percent(tally.top5, tally.labelled);
-        score.top1Interval = wilsonInterval(tally.top1, tally.labelled);
-    }
-    if (tally.comparable == 0) return score;
-    score.sqnrDb = tally.sqnr.db();
-    score.cosine = tally.cosineSum / double(tally.comparable);
-    if (tally.classified > 0) {
-        score.agreement = percent(tally.agreeing, tally.classified);
-        score.agreementInterval = wilsonInterval(tally.agreeing, tally.classified);
-    }
-    return score;
-}
 
 Result<std::vector<Sample>> loadBatch(const Dataset& dataset, std::size_t first, std::size_t count) {
     std::vector<Sample> samples;
@@ -135,19 +41,15 @@ public:
             if (!result) return fail(result.error());
             expected = std::move(*result);
         }
+        std::vector<std::optional<std::int64_t>> labels;
+        for (const Sample& sample : samples) labels.push_back(sample.label);
         std::vector<Tally> tallies(m_candidates.size());
         for (std::size_t c = 0; c < m_candidates.size(); ++c) {
-            Tally& tally = tallies[c];
             auto result = m_candidates[c] == m_reference ? Result<TimedOutputs>(expected)
                                                          : timedRun(*m_candidates[c], *inputs, worker);
             if (!result) return fail(result.error());
-            const auto& outputs = result->tensors;
-            tally.seconds = result->seconds;
-            tally.samples = samples.size();
-            if (outputs.empty() || outputs[0].count() == 0) continue;
-            if (outputs[0].rank() == 0 || outputs[0].count() % std::int64_t(samples.size()) != 0) continue;
-            compareWithLabels(outputs[0], samples, tally);
-            if (m_reference) compareWithReference(outputs, expected.tensors, samples.size(), tally);
+            tallies[c] = tallyBatch(result->tensors, labels, expected.tensors);
+            tallies[c].seconds = result->seconds;
         }
         return tallies;
     }
@@ -203,7 +105,7 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
     for (std::size_t c = 0; c < candidates.size(); ++c) {
         Tally total;
         for (const auto& tally : tallies) total.merge(tally[c]);
-        scores.push_back(asScore(total));
+        scores.push_back(total.score());
     }
     return scores;
 }

@@ -6,36 +6,13 @@
 #include <memory>
 #include <utility>
 
+#include "core/data/subset.h"
 #include "core/metrics/evaluate.h"
 #include "core/runtime/executor.h"
 
 namespace equant {
 
 namespace {
-
-/// Every n-th sample of another data set, which must outlive it.
-class SpreadSubset final : public Dataset {
-public:
-    SpreadSubset(const Dataset& whole, std::size_t count) : m_whole(whole), m_count(std::min(count, whole.size())) {}
-
-    [[nodiscard]] std::size_t size() const override { return m_count; }
-    [[nodiscard]] Result<Sample> load(std::size_t index) const override { return m_whole.load(at(index)); }
-    [[nodiscard]] std::string sampleName(std::size_t index) const override { return m_whole.sampleName(at(index)); }
-    [[nodiscard]] bool hasLabels() const override { return m_whole.hasLabels(); }
-    [[nodiscard]] std::optional<std::int64_t> label(std::size_t index) const override {
-        return m_whole.label(at(index));
-    }
-    [[nodiscard]] std::string describe() const override { return m_whole.describe(); }
-    [[nodiscard]] std::string fingerprint() const override {
-        return m_whole.fingerprint() + ":" + std::to_string(m_count);
-    }
-
-private:
-    [[nodiscard]] std::size_t at(std::size_t index) const { return index * m_whole.size() / m_count; }
-
-    const Dataset& m_whole;
-    std::size_t m_count;
-};
 
 /// Notes how long the step took when it ends.
 class StepClock {
