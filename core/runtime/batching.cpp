@@ -244,6 +244,8 @@ private:
                 const auto permutation = op.node->intsAttribute("perm");
                 return !permutation.empty() && permutation[0] == 0;
             }
+            case Kind::RowNorm:
+                return op.rowNorm.axes < m_program.values[op.inputs[0]].shape->size();
             case Kind::Plain:
                 return isPlainSafe(op);
             case Kind::Dead:

@@ -8,6 +8,7 @@
 #include "core/runtime/fake_quantize.h"
 #include "core/runtime/onednn.h"
 #include "core/runtime/operators.h"
+#include "core/runtime/row_norm.h"
 
 namespace equant {
 namespace {
@@ -175,6 +176,28 @@ void Emitter::emitLrn(ir::Op& op) {
     addPrimitive(descriptor, {{DNNL_ARG_SRC, source.desc, source.where}, {DNNL_ARG_DST, target, where}},
                  fmt::format("LRN {} [{}]", op.label, onednn::implementation(descriptor)));
     define(op.outputs[0], target, where);
+}
+
+void Emitter::emitRowNorm(ir::Op& op) {
+    const Placed source = dense(op.inputs[0]);
+    const Shape& shape = shapeOf(op.inputs[0]);
+    NormalizedRows rows{1, 1, op.rowNorm.epsilon, op.rowNorm.isCentered};
+    for (std::size_t i = 0; i < shape.size(); ++i)
+        (i + op.rowNorm.axes < shape.size() ? rows.count : rows.length) *= static_cast<std::size_t>(shape[i]);
+    const Location where = isFree(source.where) ? source.where : newBuffer(source.desc.get_size());
+    NativeStep step;
+    step.operands = {source.where, where};
+    for (std::size_t i = 1; i < op.inputs.size(); ++i) step.operands.push_back(dense(op.inputs[i]).where);
+    const std::vector<Location> touched = step.operands;
+    step.run = [rows](std::span<std::byte* const> operands) {
+        const auto parameter = [&](std::size_t i) {
+            return operands.size() > i ? reinterpret_cast<const float*>(operands[i]) : nullptr;
+        };
+        normalizeRows(reinterpret_cast<const float*>(operands[0]), rows, parameter(2), parameter(3),
+                      reinterpret_cast<float*>(operands[1]));
+    };
+    addStep({std::move(step), fmt::format("normalize rows {} [own]", op.label)}, touched);
+    define(op.outputs[0], onednn::denseDesc(shape), where);
 }
 
 }  // namespace equant

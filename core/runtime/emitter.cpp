@@ -91,6 +91,9 @@ Status Emitter::emit(ir::Op& op) {
         case ir::Kind::Resample:
             emitBase(op, resample(op));
             return {};
+        case ir::Kind::RowNorm:
+            emitRowNorm(op);
+            return {};
         case ir::Kind::Dead:
             return {};
     }

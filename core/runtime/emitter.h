@@ -77,6 +77,7 @@ private:
     void emitConcat(ir::Op& op);
     void emitSoftmax(ir::Op& op);
     void emitLrn(ir::Op& op);
+    void emitRowNorm(ir::Op& op);
 
     // emit_base.cpp
     void emitBase(ir::Op& op, const BasePrimitive& base);

@@ -4,12 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 
-// One binary for every x86-64: the loader picks the widest version. Sanitizers run before the resolvers may.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define EQUANT_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EQUANT_WIDE
-#endif
+#include "core/runtime/wide.h"
 
 namespace equant {
 namespace {

@@ -292,6 +292,8 @@ void countUses(Program& program) {
 }  // namespace
 
 void fuseOperators(Program& program) {
+    fuseComposites(program);
+    countUses(program);
     replaceGatesBySwish(program);
     ChainFuser(program).run();
     std::erase_if(program.ops, [](const Op& op) { return op.kind == Kind::Dead; });

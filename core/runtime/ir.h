@@ -64,7 +64,15 @@ enum class Kind {
     Softmax,
     Concat,
     Resample,
+    RowNorm,  ///< x, gamma?, beta? (constants): see RowNorm
     Dead
+};
+
+/// (x - mean) / sqrt(variance + epsilon), then times gamma, plus beta, over rows of the last `axes` axes.
+struct RowNorm {
+    double epsilon = 0.0;
+    std::size_t axes = 1;
+    bool isCentered = true;  ///< otherwise no mean is taken off, and the mean square stands for the variance
 };
 
 struct Op {
@@ -77,6 +85,7 @@ struct Op {
     std::vector<ValueId> nodeInputs;  ///< what the node's own kernel would read
     bool hasNodeSemantics = true;     ///< still equals `node` (nothing fused in): may fall back to its kernel
     bool isWeightTransposed = false;  ///< InnerProduct: w is [K, N] rather than [N, K]
+    RowNorm rowNorm;
 };
 
 struct Program {
@@ -96,6 +105,9 @@ Result<Program> lower(const Model& model, const CompileOptions& options);
 
 /// Rewrites the program so that fewer operators do the same (see fusion.cpp for the list).
 void fuseOperators(Program& program);
+
+/// Recognises operators written as chains of smaller ones (see composites.cpp).
+void fuseComposites(Program& program);
 
 /// The posts that replace a pointwise node, or nullopt. May append constants to the program.
 std::optional<std::vector<Post>> pointwisePosts(Program& program, const Node& node, const std::vector<ValueId>& inputs,

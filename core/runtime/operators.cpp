@@ -154,6 +154,24 @@ bool isSoftmaxUsable(const Program& program, const Op& op) {
     return axis + 1 == rank;
 }
 
+/// Scale and bias known, no statistics wanted: what the operator's own kernel does in general, in one pass a row.
+bool toRowNorm(const Program& program, Op& op) {
+    const Shape& shape = shapeOf(program, op.inputs[0]);
+    const auto rank = static_cast<std::int64_t>(shape.size());
+    std::int64_t axis = op.node->intAttribute("axis", -1);
+    axis += axis < 0 ? rank : 0;
+    if (axis < 0 || axis >= rank || op.inputs.size() < 2 || op.inputs[1] == kNoValue) return false;
+    const Shape row(shape.begin() + axis, shape.end());
+    const std::size_t parameters = op.inputs.size() > 2 && op.inputs[2] != kNoValue ? 2 : 1;
+    for (std::size_t i = 1; i <= parameters; ++i) {
+        const auto& constant = program.values[op.inputs[i]].constant;
+        if (!constant || constant->shape() != row) return false;
+    }
+    op.inputs.resize(1 + parameters);
+    op.rowNorm = {double(op.node->floatAttribute("epsilon", 1e-5F)), row.size(), true};
+    return true;
+}
+
 /// Nearest neighbour by a whole factor: all coordinate modes but these pick floor(output / factor).
 bool isResampleUsable(const Program& program, const Op& op) {
     const Node& node = *op.node;
@@ -260,6 +278,12 @@ void classify(Program& program, Op& op) {
     if (isPool && isPoolUsable(program, op)) op.kind = Kind::Pool;
     if (node.is("LRN") && input.shape->size() == 4) op.kind = Kind::Lrn;
     if (node.is("Softmax") && isSoftmaxUsable(program, op)) op.kind = Kind::Softmax;
+    const bool isAlone =
+        std::count_if(op.outputs.begin(), op.outputs.end(), [](ValueId id) { return id != kNoValue; }) == 1;
+    if (node.is("LayerNormalization") && isAlone && toRowNorm(program, op)) {
+        op.kind = Kind::RowNorm;
+        op.outputs.resize(1);
+    }
     if (node.is("Transpose")) op.kind = Kind::Transpose;
     if (node.is("Concat") && op.inputs.size() > 1) op.kind = Kind::Concat;
 }

@@ -4,6 +4,7 @@
 
 #include "core/runtime/kernels/elementwise.h"
 #include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/wide.h"
 
 namespace equant::kernels {
 namespace {
@@ -56,7 +57,7 @@ EQUANT_FLOAT_OP(RoundOp, std::nearbyint(x))
 EQUANT_FLOAT_OP(SqrtOp, std::sqrt(x))
 EQUANT_FLOAT_OP(ExpOp, fastExp(x))
 EQUANT_FLOAT_OP(LogOp, std::log(x))
-EQUANT_FLOAT_OP(ErfOp, std::erf(x))
+EQUANT_FLOAT_OP(ErfOp, fastErf(x))
 EQUANT_FLOAT_OP(ReciprocalOp, T{1} / x)
 EQUANT_FLOAT_OP(SinOp, std::sin(x))
 EQUANT_FLOAT_OP(CosOp, std::cos(x))
@@ -158,11 +159,39 @@ struct GeluOp {
     explicit GeluOp(const Node& node) : isTanh(node.stringAttribute("approximate", "none") == "tanh") {}
     template <typename T>
     T operator()(T x) const {
-        if (!isTanh) return T{0.5} * x * (T{1} + std::erf(x * static_cast<T>(std::numbers::sqrt2 / 2)));
+        if (!isTanh) return T{0.5} * x * (T{1} + fastErf(x * static_cast<T>(std::numbers::sqrt2 / 2)));
         const T inner = static_cast<T>(std::numbers::inv_sqrtpi * std::numbers::sqrt2) * (x + T(0.044715) * x * x * x);
         return T{0.5} * x * (T{1} + fastTanh(inner));
     }
 };
+
+// Operators that spend their time in arithmetic rather than in memory use the widest vectors there are.
+using WideFunction = void (*)(const float* in, std::int64_t count, float* out);
+
+#define EQUANT_WIDE_OP(name, expression)                                                           \
+    EQUANT_WIDE void name(const float* __restrict in, std::int64_t count, float* __restrict out) { \
+        for (std::int64_t i = 0; i < count; ++i) {                                                 \
+            const float x = in[i];                                                                 \
+            out[i] = expression;                                                                   \
+        }                                                                                          \
+    }
+EQUANT_WIDE_OP(wideExp, fastExp(x))
+EQUANT_WIDE_OP(wideErf, fastErf(x))
+EQUANT_WIDE_OP(wideTanh, fastTanh(x))
+EQUANT_WIDE_OP(wideSigmoid, fastSigmoid(x))
+EQUANT_WIDE_OP(wideGelu, 0.5F * x * (1.0F + fastErf(x * (std::numbers::sqrt2_v<float> / 2.0F))))
+EQUANT_WIDE_OP(wideGeluTanh, 0.5F * x * (1.0F + fastTanh(0.7978845608F * (x + 0.044715F * x * x * x))))
+#undef EQUANT_WIDE_OP
+
+template <typename Op>
+WideFunction wideFunction(const Op& op) {
+    if constexpr (std::is_same_v<Op, ExpOp>) return wideExp;
+    if constexpr (std::is_same_v<Op, ErfOp>) return wideErf;
+    if constexpr (std::is_same_v<Op, TanhOp>) return wideTanh;
+    if constexpr (std::is_same_v<Op, SigmoidOp>) return wideSigmoid;
+    if constexpr (std::is_same_v<Op, GeluOp>) return op.isTanh ? wideGeluTanh : wideGelu;
+    return nullptr;
+}
 
 template <typename Op>
 Op makeOp(const Node& node) {
@@ -186,6 +215,12 @@ Result<Kernel> unary(const Node& node, std::int64_t) {
             const Op function = op;
             const std::int64_t count = x.count();
             T* target = *out;
+            if constexpr (std::is_same_v<T, float>) {
+                if (const WideFunction wide = wideFunction(function); wide != nullptr) {
+                    wide(in, count, target);
+                    return {};
+                }
+            }
             for (std::int64_t i = 0; i < count; ++i) target[i] = function(in[i]);
             return {};
         });

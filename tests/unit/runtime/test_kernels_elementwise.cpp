@@ -94,6 +94,22 @@ private slots:
         COMPARE_TENSORS(run1(makeNode("Sigmoid"), {floats({3}, {-200, 0, 200})}), floats({3}, {0, 0.5F, 1}), 1e-37);
     }
 
+    void fastErrorFunctionIsAccurate() {
+        std::vector<float> points;
+        for (float x = -6.0F; x < 6.0F; x += 0.00137F) points.push_back(x);
+        points.insert(points.end(), {1e-30F, -1e-7F, 0.99999994F, 1.0F, 4.0F, 30.0F});
+        const Tensor x = floats({static_cast<std::int64_t>(points.size())}, points);
+        const Tensor y = run1(makeNode("Erf"), {x});
+        for (std::size_t i = 0; i < points.size(); ++i) {
+            const double exact = std::erf(double{points[i]});
+            QVERIFY2(std::fabs(double{y.data<float>()[i]} - exact) <= 3 * 0x1p-24 * 2 * std::fabs(exact),
+                     qPrintable(QString::number(points[i])));
+        }
+        const float infinity = std::numeric_limits<float>::infinity();
+        COMPARE_TENSORS(run1(makeNode("Erf"), {floats({4}, {-infinity, infinity, 0, std::nanf("")})}),
+                        floats({4}, {-1, 1, 0, std::nanf("")}), 0);
+    }
+
     void activationsByHand() {
         const Tensor x = floats({3}, {-1, 0, 2});
         COMPARE_TENSORS(run1(makeNode("LeakyRelu", {{"alpha", 0.1F}}), {x}), floats({3}, {-0.1F, 0, 2}), 1e-7);
