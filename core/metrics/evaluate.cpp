@@ -7,7 +7,7 @@
 #include <mutex>
 #include <random>
 
-#include "core/base/parallel.h"
+#include "core/base/load_ahead.h"
 #include "core/metrics/tally.h"
 
 namespace equant {
@@ -26,18 +26,32 @@ Result<std::vector<Sample>> loadBatch(const Dataset& dataset, std::size_t first,
     return samples;
 }
 
+/// Samples as the models take them. What is left of the samples themselves are their labels.
+struct Batch {
+    std::vector<Sample> samples;
+    std::vector<Tensor> inputs;
+};
+
+Result<Batch> stackedBatch(const Dataset& dataset, std::size_t first, std::size_t count) {
+    auto samples = loadBatch(dataset, first, count);
+    if (!samples) return fail(samples.error());
+    auto inputs = stackSamples(*samples);
+    if (!inputs) return fail(inputs.error());
+    for (Sample& sample : *samples) sample.inputs.clear();
+    return Batch{std::move(*samples), std::move(*inputs)};
+}
+
 /// Scores all candidates on one batch.
 class BatchScorer {
 public:
     BatchScorer(const std::vector<std::shared_ptr<Executor>>& candidates, const std::shared_ptr<Executor>& reference)
         : m_candidates(candidates), m_reference(reference) {}
 
-    Result<std::vector<Tally>> score(const std::vector<Sample>& samples, unsigned worker) const {
-        const auto inputs = stackSamples(samples);
-        if (!inputs) return fail(inputs.error());
+    Result<std::vector<Tally>> score(const Batch& batch, unsigned worker) const {
+        const std::vector<Sample>& samples = batch.samples;
         TimedOutputs expected;
         if (m_reference) {
-            auto result = timedRun(*m_reference, *inputs, worker);
+            auto result = timedRun(*m_reference, batch.inputs, worker);
             if (!result) return fail(result.error());
             expected = std::move(*result);
         }
@@ -46,7 +60,7 @@ public:
         std::vector<Tally> tallies(m_candidates.size());
         for (std::size_t c = 0; c < m_candidates.size(); ++c) {
             auto result = m_candidates[c] == m_reference ? Result<TimedOutputs>(expected)
-                                                         : timedRun(*m_candidates[c], *inputs, worker);
+                                                         : timedRun(*m_candidates[c], batch.inputs, worker);
             if (!result) return fail(result.error());
             tallies[c] = tallyBatch(result->tensors, labels, expected.tensors);
             tallies[c].seconds = result->seconds;
@@ -86,18 +100,19 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
     std::mutex failureMutex;
     std::optional<std::pair<std::size_t, Error>> failure;  // of the first batch that failed, in order
 
-    parallelFor(batches, options.threads, job.stop, [&](unsigned worker, std::size_t index) {
-        const std::size_t first = index * batch, count = std::min(batch, dataset.size() - first);
-        auto samples = loadBatch(dataset, first, count);
-        auto result = samples ? scorer.score(*samples, worker) : Result<std::vector<Tally>>(fail(samples.error()));
+    const auto countOf = [&](std::size_t index) { return std::min(batch, dataset.size() - index * batch); };
+    const auto load = [&](std::size_t index) { return stackedBatch(dataset, index * batch, countOf(index)); };
+    const auto work = [&](unsigned worker, std::size_t index, const Result<Batch>& loaded) {
+        auto result = loaded ? scorer.score(*loaded, worker) : Result<std::vector<Tally>>(fail(loaded.error()));
         if (result) {
             tallies[index] = std::move(*result);
-            job.advance(static_cast<std::int64_t>(count));
+            job.advance(static_cast<std::int64_t>(countOf(index)));
             return;
         }
         const std::scoped_lock lock(failureMutex);
         if (!failure || index < failure->first) failure.emplace(index, result.error());
-    });
+    };
+    LoadAhead<Result<Batch>>(batches, options.threads, job.stop, load, work).run();
     if (failure) return fail(failure->second);
     if (job.stopped()) return cancelled();
 

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <mutex>
 
-#include "core/base/parallel.h"
-#include "core/graph/constants.h"
+#include "core/base/load_ahead.h"
 #include "core/data/batch_source.h"
+#include "core/graph/constants.h"
 #include "core/quantization/range_estimator.h"
 #include "core/runtime/executor.h"
 
@@ -132,13 +132,13 @@ Result<Observed> observe(const Model& model, const Watched& watched, const Quant
     std::stop_source stopAll;
     const std::stop_callback forward(job.stop, [&] { stopAll.request_stop(); });
     job.begin("Calibrating", static_cast<std::int64_t>(source.batches));
-    parallelFor(source.batches, threads, stopAll.get_token(), [&](unsigned worker, std::size_t batch) {
-        const auto fed = source.load(batch);
+    using Fed = Result<std::vector<Tensor>>;
+    const auto work = [&](unsigned worker, std::size_t, const Fed& fed) {
         TapCollector& collector = collectors[worker];
-        const auto outputs = !fed ? Result<std::vector<Tensor>>(fail(fed.error()))
-                                  : (*executor)->observe(*fed, worker, [&](std::size_t tap, auto values) {
-                                        collector.take(tap, values);
-                                    });
+        const auto outputs =
+            !fed ? Fed(fail(fed.error())) : (*executor)->observe(*fed, worker, [&](std::size_t tap, auto values) {
+                collector.take(tap, values);
+            });
         if (!outputs) {
             firstError.set(outputs.error());
             stopAll.request_stop();
@@ -150,7 +150,13 @@ Result<Observed> observe(const Model& model, const Watched& watched, const Quant
         }
         collector.endBatch();
         job.advance();
-    });
+    };
+    // In compatible mode the order of the batches matters.
+    if (settings.isAimetCompatible)
+        parallelFor(source.batches, 1, stopAll.get_token(),
+                    [&](unsigned worker, std::size_t batch) { work(worker, batch, source.load(batch)); });
+    else
+        LoadAhead<Fed>(source.batches, threads, stopAll.get_token(), source.load, work).run();
     if (job.stopped()) return cancelled();
     if (const auto error = firstError.get()) return fail(*error);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/hash.h"
+#include "core/base/load_ahead.h"
 #include "core/base/parallel.h"
 #include "core/base/result.h"
 
@@ -29,6 +30,50 @@ private slots:
         });
         for (const auto& count : visits) QCOMPARE(count.load(), 1);
         QVERIFY(areSlotsValid);
+    }
+
+    void loadsAheadWithinBounds() {
+        for (const unsigned threads : {1U, 3U}) {
+            std::vector<std::atomic<int>> visits(200);
+            std::atomic<int> held{0}, mostHeld{0};
+            std::atomic<bool> isRight{true};
+            const auto load = [&](std::size_t index) {
+                const int now = ++held;
+                for (int most = mostHeld; most < now && !mostHeld.compare_exchange_weak(most, now);) {
+                }
+                return index * 3;
+            };
+            const auto work = [&](unsigned worker, std::size_t index, std::size_t item) {
+                --held;
+                ++visits[index];
+                if (item != index * 3 || worker >= threads) isRight = false;
+            };
+            LoadAhead<std::size_t>(visits.size(), threads, {}, load, work).run();
+            for (const auto& count : visits) QCOMPARE(count.load(), 1);
+            QVERIFY(isRight);
+            QVERIFY(mostHeld <= static_cast<int>(2 * threads + loadersFor(threads)));
+        }
+    }
+
+    void loadingAheadEndsEarly() {
+        const auto load = [](std::size_t index) { return index; };
+        std::stop_source stop;
+        std::atomic<int> done{0};
+        LoadAhead<std::size_t>(100000, 2, stop.get_token(), load, [&](unsigned, std::size_t, std::size_t) {
+            if (++done == 5) stop.request_stop();
+        }).run();
+        QVERIFY(done < 100000);
+        const auto refuse = [](std::size_t index) -> std::size_t {
+            if (index == 20) throw std::runtime_error("no such item");
+            return index;
+        };
+        const auto ignore = [](unsigned, std::size_t, std::size_t) {};
+        const auto break7 = [](unsigned, std::size_t index, std::size_t) {
+            if (index == 7) throw std::logic_error("broken");
+        };
+        QVERIFY_EXCEPTION_THROWN(LoadAhead<std::size_t>(1000, 2, {}, refuse, ignore).run(), std::runtime_error);
+        QVERIFY_EXCEPTION_THROWN(LoadAhead<std::size_t>(1000, 2, {}, load, break7).run(), std::logic_error);
+        LoadAhead<std::size_t>(0, 2, {}, refuse, break7).run();
     }
 
     void nothingToDo() {
