@@ -24,7 +24,7 @@ struct LayerMoments {
     Eigen::VectorXd outputPower;  ///< E[y^2] per output channel
     std::size_t count = 0;        ///< positions
 
-    /// E|y - A x|^2 summed over outputs, for a linear map A: n x (d + 1), bias in the last column.
+    /// E|y - A x|^2 summed over outputs, for a linear map A: n x (d + 1), bias in the last column. Never negative.
     [[nodiscard]] double error(const Eigen::MatrixXd& map) const;
 };
 
@@ -39,6 +39,9 @@ struct MomentOptions {
 struct MomentRequest {
     LayerGeometry layer;  ///< of the node in `model`: kernel, stride; padding and dilation are read from the node
     std::string target;   ///< value name in the reference model
+    /// Value of `model` taken off the target: the other operand of an Add behind the layer, where the target is that
+    /// Add's result, so that the layer makes up for what compression did to the other branch. Empty: nothing.
+    std::string subtract{};
 };
 
 /// One per request, all collected in a single pass over the data through both models (one model when they are the same

@@ -126,7 +126,9 @@ Result<Inspection> inspect(const Model& model) {
     inspection.cost = totalCost(model.graph, inspection.layers);
     inspection.unsupported = unsupportedNodes(model);
     const auto links = findChannelLinks(model.graph, *topology);
-    for (const auto& layer : inspection.layers) inspection.techniques.push_back(techniquesFor(model, layer, links));
+    const auto compressible = compressibleLayers(model, inspection.facts);
+    for (const auto& layer : inspection.layers)
+        inspection.techniques.push_back(techniquesFor(model, layer, links, compressible));
     addUnsupported(inspection.unsupported, inspection.findings);
     addWeightFindings(model, inspection.findings);
     addGraphFindings(model, inspection, inspection.findings);

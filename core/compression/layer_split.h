@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// A layer split into two: which split, how good it is, and how it is written into the graph. Private to
+// core/compression (Eigen). Pure functions, safe from any thread.
+#pragma once
+
+#include <Eigen/Core>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/compression/low_rank.h"
+#include "core/compression/method.h"
+#include "core/compression/moments.h"
+
+namespace equant {
+
+/// The first layer of the pair and, with it, the second.
+enum class SplitForm {
+    VerticalFirst,    ///< kh x 1, then 1 x kw (AIMET's spatial SVD)
+    HorizontalFirst,  ///< 1 x kw, then kh x 1
+    PointwiseFirst,   ///< 1 x 1, then kh x kw (AIMET's weight SVD)
+    PointwiseLast     ///< kh x kw, then 1 x 1
+};
+
+/// A layer's weight as a matrix n x (m kh kw), columns in the order of the ONNX weight, and its bias.
+struct LayerMatrix {
+    Eigen::MatrixXd weight;
+    std::optional<Eigen::VectorXd> bias;
+
+    /// Unsupported: LayerWeights::of. Groups must be 1.
+    static Result<LayerMatrix> of(const Graph& graph, std::size_t node);
+};
+
+[[nodiscard]] SplitShape splitShape(SplitForm form, const LayerGeometry& layer);
+/// Cost of the pair. PointwiseLast and HorizontalFirst differ from AIMET's order where strides or sides do.
+[[nodiscard]] LayerCost splitCost(SplitForm form, const LayerGeometry& layer, std::int64_t rank);
+
+struct LayerSplit {
+    SplitForm form = SplitForm::VerticalFirst;
+    std::int64_t rank = 0;
+    LowRank factors;
+    std::optional<Eigen::VectorXd> bias;  ///< of the second layer
+    double error = 0;                     ///< E|y - y'|^2 over E|y|^2 on the moments; of the weights without data
+};
+
+struct SplitBudget {
+    CostMetric metric = CostMetric::Macs;
+    double cost = 0;            ///< what the pair may cost
+    std::int64_t multiple = 1;  ///< ranks are multiples of it where the budget allows
+};
+
+/// The best split of a layer within the budget. Without moments: AIMET's order and rank `size`, weights alone. With
+/// them: every form of the method competes by its error on the moments. Nullopt when it was stopped.
+std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
+                                     std::int64_t size, const SplitBudget& budget, const LayerMoments* moments,
+                                     unsigned threads, const std::stop_token& stop = {});
+
+/// Relative error of the layer's output at each size (rank), from the moments of its own input and output.
+std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
+                                    const LayerMoments& moments, const std::vector<std::int64_t>& sizes,
+                                    const std::stop_token& stop = {});
+
+/// Least squares for a layer that stays whole: weights and bias for the moments. Nullopt when that is not better.
+std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments);
+
+/// Replaces the node that produces `output` by the pair. Returns the labels of the new nodes in order.
+std::vector<std::string> writeSplit(Graph& graph, const std::string& output, const LayerGeometry& layer,
+                                    const LayerSplit& split);
+/// Gives the node that produces `output` new weights and bias (a MatMul gets an Add behind it, or uses the one there).
+void writeMatrix(Graph& graph, const std::string& output, const LayerMatrix& matrix);
+
+}  // namespace equant

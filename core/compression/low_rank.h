@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The mathematics of splitting a weight in two: plain numbers in, plain numbers out. Private to core/compression
+// (Eigen). Pure functions, safe from any thread. docs/algorithms/compression.md derives them.
+//
+// A weight W [n, p q] is split as W = sum_q V_q H with H [r, p] and V_q [n, r]: the first layer mixes the p inner
+// elements in the same way at all q outer positions, the second one weighs the r results at the q positions. Columns
+// of W are ordered [outer][inner].
+#pragma once
+
+#include <Eigen/Core>
+
+#include "core/base/progress.h"
+#include "core/compression/moments.h"
+
+namespace equant {
+
+struct SplitShape {
+    Eigen::Index inner = 1;  ///< p
+    Eigen::Index outer = 1;  ///< q
+    [[nodiscard]] Eigen::Index maxRank(Eigen::Index outputs) const { return std::min(inner, outputs * outer); }
+};
+
+/// min |y - A x|^2 over maps A of low rank, after the best bias has been taken out: moments about the mean, with the
+/// original weight as the prior that counts where the data say little.
+struct FitProblem {
+    Eigen::MatrixXd weight;  ///< W
+    Eigen::MatrixXd metric;  ///< Cov(x) + ridge
+    Eigen::MatrixXd target;  ///< Cov(y, x) + ridge W
+    double power = 0;        ///< tr Cov(y) + ridge |W|^2
+    Eigen::VectorXd inputMean;
+    Eigen::VectorXd outputMean;
+    double ridge = 0;
+
+    /// The objective: power - 2 <A, target> + <A metric, A>.
+    [[nodiscard]] double objective(const Eigen::MatrixXd& map) const;
+    /// The bias that makes the mean of A x + b that of y.
+    [[nodiscard]] Eigen::VectorXd bias(const Eigen::MatrixXd& map) const;
+};
+
+/// The ridge is `strength` times the mean variance of an input element, and grows as count falls below the number of
+/// elements: without data the prior remains.
+FitProblem fitProblem(const Eigen::MatrixXd& weight, const LayerMoments& moments, double strength);
+
+/// The problem without data: all input elements independent and of equal power.
+FitProblem plainProblem(const Eigen::MatrixXd& weight);
+
+/// The best map of full rank: least squares.
+Eigen::MatrixXd solveFull(const FitProblem& problem);
+
+/// H and V = [V_0 ... V_{q-1}].
+struct LowRank {
+    Eigen::MatrixXd first;   ///< r x p
+    Eigen::MatrixXd second;  ///< n x (q r)
+    double objective = 0;
+    [[nodiscard]] Eigen::MatrixXd product(const SplitShape& shape) const;  ///< n x (q p)
+};
+
+/// AIMET's split: truncated SVD of the weight as a p x (n q) matrix, square roots of the singular values on both sides.
+LowRank truncateWeight(const Eigen::MatrixXd& weight, const SplitShape& shape, Eigen::Index rank);
+
+/// The best split for the problem. With one outer position: the optimum (reduced-rank regression). Otherwise
+/// alternating least squares from the better of several starting points; a local optimum, never worse than the start.
+LowRank fitLowRank(const FitProblem& problem, const SplitShape& shape, Eigen::Index rank, int sweeps,
+                   const std::stop_token& stop = {});
+
+}  // namespace equant

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "core/compression/layer_split.h"
+#include "core/graph/constants.h"
+#include "core/graph/topology.h"
+#include "core/passes/layer_weights.h"
+
+namespace equant {
+
+namespace {
+
+using Eigen::Index;
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+using Ints = std::vector<std::int64_t>;
+
+std::size_t producerIndex(const Graph& graph, const std::string& output) {
+    const auto found = std::ranges::find_if(
+        graph.nodes, [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == output; });
+    return static_cast<std::size_t>(found - graph.nodes.begin());
+}
+
+Tensor tensorOf(const VectorXd& values) {
+    const Eigen::VectorXf rounded = values.cast<float>();
+    return Tensor(Shape{values.size()},
+                  std::span<const float>(rounded.data(), static_cast<std::size_t>(rounded.size())));
+}
+
+/// Rows of H are [input][kernel], as the ONNX weight wants them.
+Tensor firstWeight(const LowRank& factors, Shape shape) {
+    const Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> rows = factors.first.cast<float>();
+    return Tensor(std::move(shape), std::span<const float>(rows.data(), static_cast<std::size_t>(rows.size())));
+}
+
+/// V [n][outer][rank] as [n][rank][outer].
+Tensor secondWeight(const LowRank& factors, Shape shape) {
+    const Index rank = factors.first.rows(), outer = factors.second.cols() / rank;
+    Tensor tensor(DType::Float, std::move(shape));
+    float* value = tensor.mutableData<float>().data();
+    for (Index o = 0; o < factors.second.rows(); ++o)
+        for (Index k = 0; k < rank; ++k)
+            for (Index q = 0; q < outer; ++q) *value++ = static_cast<float>(factors.second(o, q * rank + k));
+    return tensor;
+}
+
+/// The axis `kept` of a spatial attribute; `neutral` for the other one.
+Ints onAxis(const Ints& values, std::size_t kept, std::int64_t neutral) {
+    if (values.empty()) return values;
+    Ints result(values.size(), neutral);
+    for (std::size_t i = kept; i < values.size(); i += 2) result[i] = values[i];
+    return result;
+}
+
+/// A Conv that walks along one axis of `original`: 0 vertical, 1 horizontal.
+Node convolutionAlong(const Node& original, std::size_t axis, std::int64_t kernel) {
+    Node node;
+    node.opType = "Conv";
+    Ints shape{1, 1};
+    shape[axis] = kernel;
+    node.setAttribute("kernel_shape", shape);
+    if (const auto strides = original.intsAttribute("strides"); !strides.empty())
+        node.setAttribute("strides", onAxis(strides, axis, 1));
+    const auto autoPad = original.stringAttribute("auto_pad", "NOTSET");
+    if (autoPad != "NOTSET")
+        node.setAttribute("auto_pad", autoPad);
+    else if (const auto pads = original.intsAttribute("pads"); !pads.empty())
+        node.setAttribute("pads", onAxis(pads, axis, 0));
+    return node;
+}
+
+struct Pair {
+    Node first, second;
+    Shape firstShape, secondShape;
+};
+
+Pair convolutionPair(const Node& original, std::size_t rank, const LayerGeometry& layer, const LayerSplit& split) {
+    const auto m = layer.inputs, n = layer.outputs, r = split.rank, kh = layer.kernelHeight, kw = layer.kernelWidth;
+    Node pointwise;
+    pointwise.opType = "Conv";
+    const Ints ones(rank - 2, 1);
+    pointwise.setAttribute("kernel_shape", ones);
+    Node whole = original;  // kernel, strides, pads and dilations stay together
+    Shape kernel = ones;
+    if (kernel.size() > 1) kernel[0] = kh;
+    kernel.back() = kw;
+    const auto shaped = [](std::int64_t outputs, std::int64_t inputs, const Ints& kernelShape) {
+        Shape shape{outputs, inputs};
+        shape.insert(shape.end(), kernelShape.begin(), kernelShape.end());
+        return shape;
+    };
+    switch (split.form) {
+        case SplitForm::VerticalFirst:
+            return {convolutionAlong(original, 0, kh), convolutionAlong(original, 1, kw), {r, m, kh, 1}, {n, r, 1, kw}};
+        case SplitForm::HorizontalFirst:
+            return {convolutionAlong(original, 1, kw), convolutionAlong(original, 0, kh), {r, m, 1, kw}, {n, r, kh, 1}};
+        case SplitForm::PointwiseFirst:
+            return {pointwise, whole, shaped(r, m, ones), shaped(n, r, kernel)};
+        case SplitForm::PointwiseLast:
+            break;
+    }
+    return {whole, pointwise, shaped(r, m, kernel), shaped(n, r, ones)};
+}
+
+/// A MatMul's bias is an Add behind it: the one that is there already, if it adds a constant per output, or a new one.
+void addBiasBehind(Graph& graph, std::size_t index, const VectorXd& bias) {
+    const std::string output = graph.nodes[index].outputs[0];
+    const auto topology = Topology::of(graph);
+    const auto consumer = topology ? topology->soleConsumer(output) : Topology::kNone;
+    if (consumer != Topology::kNone && graph.nodes[consumer].is("Add")) {
+        const std::size_t slot = graph.nodes[consumer].inputs[0] == output ? 1 : 0;
+        auto constant = constantInput(graph, graph.nodes[consumer], slot);
+        if (constant && constant->dtype() == DType::Float && constant->count() == bias.size() && constant->rank() > 0 &&
+            constant->shape().back() == bias.size()) {
+            auto values = constant->mutableData<float>();
+            for (std::size_t i = 0; i < values.size(); ++i)
+                values[i] = static_cast<float>(static_cast<double>(values[i]) + bias[static_cast<Index>(i)]);
+            setConstantInput(graph, consumer, slot, std::move(*constant), "bias");
+            return;
+        }
+    }
+    const std::string label = graph.nodes[index].label();
+    Node add;
+    add.opType = "Add";
+    add.name = uniqueName(graph, label + ".add_bias");
+    const std::string product = uniqueName(graph, output + ".product");
+    add.inputs = {product, addInitializer(graph, label + ".bias", tensorOf(bias))};
+    add.outputs = {output};
+    graph.nodes[index].outputs[0] = product;
+    graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index) + 1, std::move(add));
+}
+
+}  // namespace
+
+std::vector<std::string> writeSplit(Graph& graph, const std::string& output, const LayerGeometry& layer,
+                                    const LayerSplit& split) {
+    const std::size_t index = producerIndex(graph, output);
+    const Node original = graph.nodes[index];
+    const std::string label = original.label();
+    const bool isConv = original.is("Conv");
+    Pair pair;
+    if (isConv) {
+        const auto weight = constantInput(graph, original, 1);
+        pair = convolutionPair(original, static_cast<std::size_t>(weight->rank()), layer, split);
+    } else {
+        pair.first.opType = "MatMul";  // a Gemm needs its third input before opset 11
+        pair.second.opType = split.bias && original.is("Gemm") ? "Gemm" : "MatMul";
+        pair.firstShape = {split.rank, layer.inputs};
+        pair.secondShape = {layer.outputs, split.rank};
+    }
+    Tensor first = firstWeight(split.factors, pair.firstShape);
+    Tensor second = secondWeight(split.factors, pair.secondShape);
+    if (!isConv) {  // constants of a MatMul are [inputs, outputs]
+        const std::int64_t swapped[] = {1, 0};
+        first = first.transposed(swapped);
+        second = second.transposed(swapped);
+    }
+    pair.first.name = uniqueName(graph, label + ".first");
+    pair.second.name = uniqueName(graph, label + ".second");
+    const std::string between = uniqueName(graph, label + ".reduced");
+    pair.first.inputs = {original.inputs[0], addInitializer(graph, label + ".first.weight", std::move(first))};
+    pair.first.outputs = {between};
+    pair.second.inputs = {between, addInitializer(graph, label + ".second.weight", std::move(second))};
+    pair.second.outputs = {output};
+    pair.second.extra = original.extra;
+    const bool hasSlot = isConv || pair.second.is("Gemm");
+    if (split.bias && hasSlot)
+        pair.second.inputs.push_back(addInitializer(graph, label + ".second.bias", tensorOf(*split.bias)));
+    std::vector<std::string> labels{pair.first.name, pair.second.name};
+    graph.nodes[index] = std::move(pair.first);
+    graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(index) + 1, std::move(pair.second));
+    if (split.bias && !hasSlot) addBiasBehind(graph, index + 1, *split.bias);
+    return labels;
+}
+
+void writeMatrix(Graph& graph, const std::string& output, const LayerMatrix& matrix) {
+    const std::size_t index = producerIndex(graph, output);
+    auto weights = LayerWeights::of(graph, index);
+    if (!weights) return;
+    Tensor tensor(DType::Float, weights->weight().shape());
+    const auto values = tensor.mutableData<float>();
+    const auto kernel = static_cast<std::size_t>(tensor.count()) / static_cast<std::size_t>(weights->blockCount());
+    weights->forEachBlock([&](std::size_t block, std::size_t o, std::size_t i) {
+        for (std::size_t k = 0; k < kernel; ++k)
+            values[block * kernel + k] =
+                static_cast<float>(matrix.weight(static_cast<Index>(o), static_cast<Index>(i * kernel + k)));
+    });
+    setConstantInput(graph, index, 1, std::move(tensor), "weight");
+    Node& node = graph.nodes[index];
+    if (node.is("Gemm"))
+        for (const auto* key : {"alpha", "beta"}) node.removeAttribute(key);
+    if (!matrix.bias) return;
+    if (node.is("MatMul"))
+        addBiasBehind(graph, index, *matrix.bias);
+    else
+        setConstantInput(graph, index, 2, tensorOf(*matrix.bias), "bias");
+}
+
+}  // namespace equant
