@@ -291,7 +291,8 @@ private slots:
         plan.choices[0].ratio = 1.5;
         const auto refused = compress(model, plan, nullptr, {});
         QVERIFY(!refused && refused.error().code == ErrorCode::InvalidArgument);
-        for (const char* part : {"\"Conv_0\": ratio 1.5", "\"nothing\": the model has no", "\"Gemm_7\": no spatial-svd: "})
+        for (const char* part :
+             {"\"Conv_0\": ratio 1.5", "\"nothing\": the model has no", "\"Gemm_7\": no spatial-svd: "})
             QVERIFY2(refused.error().message.find(part) != std::string::npos, refused.error().message.c_str());
     }
 
