@@ -6,11 +6,12 @@
 #include <cstring>
 #include <string_view>
 
-#include "core/runtime/ir.h"
+#include "core/runtime/operators.h"
 
 namespace equant {
 namespace {
 
+using ir::isElementwise;
 using ir::Kind;
 using ir::Op;
 using ir::Post;
@@ -19,61 +20,6 @@ using ir::ValueId;
 
 bool isOneOf(const Node& node, std::span<const std::string_view> names) {
     return node.domain.empty() && std::find(names.begin(), names.end(), node.opType) != names.end();
-}
-
-/// Every element of the result comes from the elements of the inputs at its place, broadcast where needed.
-bool isElementwise(const Node& node) {
-    static constexpr auto kNames = std::to_array<std::string_view>({"Abs",
-                                                                    "Add",
-                                                                    "And",
-                                                                    "Cast",
-                                                                    "Ceil",
-                                                                    "Celu",
-                                                                    "Clip",
-                                                                    "Cos",
-                                                                    "Div",
-                                                                    "Elu",
-                                                                    "Equal",
-                                                                    "Erf",
-                                                                    "Exp",
-                                                                    "Floor",
-                                                                    "Gelu",
-                                                                    "Greater",
-                                                                    "HardSigmoid",
-                                                                    "HardSwish",
-                                                                    "GreaterOrEqual",
-                                                                    "Identity",
-                                                                    "LeakyRelu",
-                                                                    "Less",
-                                                                    "LessOrEqual",
-                                                                    "Log",
-                                                                    "Max",
-                                                                    "Mean",
-                                                                    "Min",
-                                                                    "Mish",
-                                                                    "Mul",
-                                                                    "Neg",
-                                                                    "Not",
-                                                                    "Or",
-                                                                    "PRelu",
-                                                                    "Pow",
-                                                                    "Reciprocal",
-                                                                    "Relu",
-                                                                    "Round",
-                                                                    "Selu",
-                                                                    "Sigmoid",
-                                                                    "Sign",
-                                                                    "Sin",
-                                                                    "Softplus",
-                                                                    "Softsign",
-                                                                    "Sqrt",
-                                                                    "Sub",
-                                                                    "Sum",
-                                                                    "Tanh",
-                                                                    "ThresholdedRelu",
-                                                                    "Where",
-                                                                    "Xor"});
-    return isOneOf(node, kNames);
 }
 
 /// The first input's samples one by one, given that all other inputs are constants.

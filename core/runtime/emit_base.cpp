@@ -173,7 +173,7 @@ void Emitter::emitBase(ir::Op& op, const BasePrimitive& base) {
         base.inputs.size() > 1 && std::all_of(base.inputs.begin() + 1, base.inputs.end(), [](const auto& input) {
             return input.role != DNNL_ARG_SRC && input.given.where.space == Location::Space::Constant;
         });
-    for (std::size_t count = op.posts.size(); count > 0 && fused == 0; --count) {
+    for (std::size_t count = postsForPrimitive(op.posts, target); count > 0 && fused == 0; --count) {
         const std::span<const ir::Post> posts(op.posts.data(), count);
         const auto addend = std::find_if(posts.begin(), posts.end(), [](const ir::Post& post) {
             return post.kind == ir::Post::Kind::Binary && post.algorithm == algorithm::binary_add &&

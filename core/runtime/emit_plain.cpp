@@ -124,7 +124,52 @@ void Emitter::emitTranspose(ir::Op& op) {
 }
 
 void Emitter::emitConcat(ir::Op& op) {
-    const std::size_t axis = axisOf(op.node->intAttribute("axis", 0), shapeOf(op.inputs[0]).size());
+    const Shape& output = shapeOf(op.outputs[0]);
+    const std::size_t axis = axisOf(op.node->intAttribute("axis", 0), output.size());
+    if (std::any_of(op.inputs.begin(), op.inputs.end(),
+                    [&](ir::ValueId id) { return onednn::hasBlocks(primary(id).desc); })) {
+        emitBlockedConcat(op, axis);
+        return;
+    }
+    // The order of the largest input's axes in memory; the others follow it.
+    std::vector<std::size_t> order;
+    std::int64_t largest = 0;
+    for (const ir::ValueId id : op.inputs) {
+        const std::int64_t count = elementCount(shapeOf(id));
+        if (count <= largest) continue;
+        largest = count;
+        order = onednn::axisOrder(primary(id).desc);
+    }
+    const std::size_t place = static_cast<std::size_t>(std::find(order.begin(), order.end(), axis) - order.begin());
+    std::size_t outer = 1;
+    for (std::size_t i = 0; i < place; ++i) outer *= static_cast<std::size_t>(output[order[i]]);
+
+    NativeStep step;
+    std::vector<std::size_t> runs;  // bytes of each input that stay together
+    for (const ir::ValueId id : op.inputs) {
+        const Placed source = inLayout(id, onednn::orderedDesc(shapeOf(id), order));
+        step.operands.push_back(source.where);
+        runs.push_back(source.desc.get_size() / outer);
+    }
+    const dnnl::memory::desc target = onednn::orderedDesc(output, order);
+    const Location where = newBuffer(target.get_size());
+    step.operands.push_back(where);
+    const std::size_t stride = target.get_size() / outer;
+    step.run = [runs, outer, stride](std::span<std::byte* const> operands) {
+        std::size_t offset = 0;
+        for (std::size_t i = 0; i < runs.size(); ++i) {
+            std::byte* to = operands.back() + offset;
+            const std::byte* from = operands[i];
+            for (std::size_t k = 0; k < outer; ++k, to += stride, from += runs[i]) std::memcpy(to, from, runs[i]);
+            offset += runs[i];
+        }
+    };
+    const std::vector<Location> touched = step.operands;
+    addStep({std::move(step), fmt::format("Concat {} [own]", op.label)}, touched);
+    define(op.outputs[0], target, where);
+}
+
+void Emitter::emitBlockedConcat(ir::Op& op, std::size_t axis) {
     std::vector<Placed> sources;
     std::vector<dnnl::memory::desc> descs;
     for (const ir::ValueId id : op.inputs) {

@@ -9,6 +9,7 @@
 #include "core/runtime/emitter.h"
 #include "core/runtime/fake_quantize.h"
 #include "core/runtime/onednn.h"
+#include "core/runtime/pointwise_pass.h"
 
 namespace equant {
 namespace {
@@ -21,6 +22,13 @@ bool isClamp(const Post& post) {
     return post.kind == Post::Kind::Eltwise && (post.algorithm == algorithm::eltwise_clip ||
                                                 (post.algorithm == algorithm::eltwise_relu && post.alpha == 0.0F));
 }
+
+bool isSwish(const Post& post) {
+    return post.kind == Post::Kind::Eltwise && post.algorithm == algorithm::eltwise_swish && post.alpha == 1.0F;
+}
+
+/// Below this many elements a step of its own costs more than it saves.
+constexpr dnnl_dim_t kElementsWorthAPass = 4096;
 
 /// Longer chains run out of what the generated kernels can hold.
 constexpr std::size_t kMostPostOps = 24;
@@ -146,6 +154,7 @@ private:
 
 std::string describePost(const Post& post) {
     if (post.kind == Post::Kind::FakeQuant) return "fake-quant";
+    if (post.kind == Post::Kind::Table) return "table";
     switch (post.algorithm) {
         case algorithm::eltwise_relu:
             return post.alpha == 0.0F ? "relu" : "leaky-relu";
@@ -207,8 +216,8 @@ bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
     if (m_program.values[post.operand].constant) return false;
     // What the primitive reads itself (x + conv(x)) may be reordered for it into the very layout of the destination
     // later on; writing there would overwrite the input while it is being read.
-    const bool isInput = std::any_of(inputs.begin(), inputs.end(),
-                                     [&](const auto& input) { return input.value == post.operand; });
+    const bool isInput =
+        std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) { return input.value == post.operand; });
     const bool isOtherOperand = std::any_of(posts.begin(), posts.end(), [&](const Post& other) {
         return &other != &post && other.kind == Post::Kind::Binary && other.operand == post.operand;
     });
@@ -250,6 +259,7 @@ std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const
     PostList list;
     for (std::size_t i = 0; i < posts.size(); ++i) {
         const Post& post = posts[i];
+        if (post.kind == Post::Kind::Table) return std::nullopt;
         // With older instruction sets oneDNN 2.6 gets operands of binary post-ops wrong in some layouts.
         if (post.kind == Post::Kind::Binary && !onednn::hasWideVectors()) return std::nullopt;
         chain.description += " +" + describePost(post);
@@ -297,6 +307,9 @@ bool Emitter::isReadByRest(Location where, std::span<const Post> rest) const {
 }
 
 Placed Emitter::emitEltwise(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
+    if (isSwish(post)) {
+        return emitPass(current, mayOverwrite, fmt::format("swish {} [own]", label), swish);
+    }
     const dnnl::eltwise_forward::desc what(dnnl::prop_kind::forward_inference, post.algorithm, current.desc, post.alpha,
                                            post.beta);
     const dnnl::eltwise_forward::primitive_desc descriptor(what, onednn::userScratchpad(), onednn::engine());
@@ -304,6 +317,41 @@ Placed Emitter::emitEltwise(Placed current, const Post& post, bool mayOverwrite,
     addPrimitive(descriptor, {{DNNL_ARG_SRC, current.desc, current.where}, {DNNL_ARG_DST, current.desc, where}},
                  fmt::format("{} {} [{}]", describePost(post), label, onednn::implementation(descriptor)));
     return {current.desc, where};
+}
+
+std::size_t Emitter::postsForPrimitive(std::span<const Post> posts, const dnnl::memory::desc& destination) {
+    dnnl_dim_t count = 1;
+    for (const auto dim : destination.dims()) count *= dim;
+    for (std::size_t i = 0; i < posts.size(); ++i) {
+        if (posts[i].kind == Post::Kind::Table) return i;
+        if (isSwish(posts[i]) && count >= kElementsWorthAPass) return i;
+    }
+    return posts.size();
+}
+
+Placed Emitter::emitPass(Placed current, bool mayOverwrite, std::string description,
+                         std::function<void(const float* from, float* to, std::size_t count)> pass) {
+    const std::size_t count = current.desc.get_size() / sizeof(float);
+    const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
+    NativeStep step;
+    step.operands = {current.where, where};
+    step.run = [pass = std::move(pass), count](std::span<std::byte* const> operands) {
+        pass(reinterpret_cast<const float*>(operands[0]), reinterpret_cast<float*>(operands[1]), count);
+    };
+    addStep({std::move(step), std::move(description)}, std::array{current.where, where});
+    return {current.desc, where};
+}
+
+Placed Emitter::emitTable(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
+    const auto table = post.table;
+    float atZero = 0.0F;
+    lookUp(&atZero, &atZero, 1, *table);
+    if (atZero != 0.0F && onednn::isPadded(current.desc)) {  // padding must stay zero
+        current = reordered(current, onednn::denseDesc(current.desc.dims()));
+        mayOverwrite = true;
+    }
+    return emitPass(current, mayOverwrite, fmt::format("table {} [own]", label),
+                    [table](const float* from, float* to, std::size_t count) { lookUp(from, to, count, *table); });
 }
 
 Placed Emitter::emitFakeQuant(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
@@ -318,22 +366,16 @@ Placed Emitter::emitFakeQuant(Placed current, const Post& post, bool mayOverwrit
         current = reordered(current, onednn::denseDesc(shape));
         mayOverwrite = true;
     }
-    const std::size_t count = current.desc.get_size() / sizeof(float);
-    const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
-    NativeStep step;
-    step.operands = {current.where, where};
-    step.run = [encoding, shape, count](std::span<std::byte* const> operands) {
-        auto* target = reinterpret_cast<float*>(operands[1]);
-        if (operands[0] != operands[1]) std::memcpy(target, operands[0], count * sizeof(float));
-        if (encoding->isPerChannel()) {
-            // The encoding was checked against the shape when the model was read.
-            static_cast<void>(fakeQuantize({target, count}, shape, *encoding));
-        } else {
-            fakeQuantizePerTensor(target, count, *encoding);
-        }
-    };
-    addStep({std::move(step), fmt::format("fake-quant {} [own]", label)}, std::array{current.where, where});
-    return {current.desc, where};
+    return emitPass(current, mayOverwrite, fmt::format("fake-quant {} [own]", label),
+                    [encoding, shape](const float* from, float* to, std::size_t count) {
+                        if (!encoding->isPerChannel()) {
+                            fakeQuantizePerTensor(from, to, count, *encoding);
+                            return;
+                        }
+                        if (from != to) std::memcpy(to, from, count * sizeof(float));
+                        // The encoding was checked against the shape when the model was read.
+                        static_cast<void>(fakeQuantize({to, count}, shape, *encoding));
+                    });
 }
 
 Placed Emitter::emitBinary(Placed current, std::span<const Post> posts, bool mayOverwrite, const std::string& label,
@@ -399,6 +441,8 @@ Placed Emitter::emitPosts(Placed current, std::span<const Post> posts, bool mayO
             current = emitBinary(current, posts, mayOverwrite, label, used);
         } else if (post.kind == Post::Kind::Eltwise) {
             current = emitEltwise(current, post, isOwn, label);
+        } else if (post.kind == Post::Kind::Table) {
+            current = emitTable(current, post, isOwn, label);
         } else {
             current = emitFakeQuant(current, post, isOwn, label);
         }

@@ -75,6 +75,7 @@ private:
     void emitAlias(ir::Op& op);
     void emitTranspose(ir::Op& op);
     void emitConcat(ir::Op& op);
+    void emitBlockedConcat(ir::Op& op, std::size_t axis);
     void emitSoftmax(ir::Op& op);
     void emitLrn(ir::Op& op);
     void emitRowNorm(ir::Op& op);
@@ -111,6 +112,13 @@ private:
                       std::size_t& used);
     Placed emitEltwise(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
     Placed emitFakeQuant(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
+    Placed emitTable(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
+    /// A loop of our own over raw memory, `count` floats from one place to another or to the same.
+    Placed emitPass(Placed current, bool mayOverwrite, std::string description,
+                    std::function<void(const float* from, float* to, std::size_t count)> pass);
+    /// How many posts a primitive should take at most: some run faster in a pass of our own behind it.
+    [[nodiscard]] static std::size_t postsForPrimitive(std::span<const ir::Post> posts,
+                                                       const dnnl::memory::desc& destination);
     void emitPointwise(ir::Op& op);
     [[nodiscard]] bool isReadByRest(Location where, std::span<const ir::Post> rest) const;
     void defineView(ir::ValueId id, Placed result);

@@ -21,33 +21,35 @@ Grid gridOf(const Encoding& encoding, std::size_t channel) {
             static_cast<float>(encoding.qMin()), static_cast<float>(encoding.qMax())};
 }
 
-EQUANT_WIDE void roundEven(float* values, std::size_t count, Grid grid) {
+EQUANT_WIDE void roundEven(const float* from, float* to, std::size_t count, Grid grid) {
     const float scale = grid.scale;
     const float zeroPoint = grid.zeroPoint;
     const float low = grid.low;
     const float high = grid.high;
+#pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) {
-        float q = std::rint(values[i] / scale) + zeroPoint;
+        float q = std::rint(from[i] / scale) + zeroPoint;
         q = q < low ? low : q;
         q = q > high ? high : q;
-        values[i] = (q - zeroPoint) * scale;
+        to[i] = (q - zeroPoint) * scale;
     }
 }
 
-EQUANT_WIDE void roundAway(float* values, std::size_t count, Grid grid) {
+EQUANT_WIDE void roundAway(const float* from, float* to, std::size_t count, Grid grid) {
     const float scale = grid.scale;
     const float zeroPoint = grid.zeroPoint;
     const float low = grid.low;
     const float high = grid.high;
+#pragma GCC ivdep
     for (std::size_t i = 0; i < count; ++i) {
-        const float x = values[i] / scale;
+        const float x = from[i] / scale;
         const float whole = std::trunc(x);
         // Exact in float, unlike trunc(x + 0.5), which rounds 0.49999997 up.
         const float step = std::fabs(x - whole) >= 0.5F ? std::copysign(1.0F, x) : 0.0F;
         float q = whole + step + zeroPoint;
         q = q < low ? low : q;
         q = q > high ? high : q;
-        values[i] = (q - zeroPoint) * scale;
+        to[i] = (q - zeroPoint) * scale;
     }
 }
 
@@ -91,13 +93,18 @@ Status checkEncoding(const Encoding& encoding, const Shape& shape) {
     return {};
 }
 
-void fakeQuantizePerTensor(float* values, std::size_t count, const Encoding& encoding, std::size_t channel) {
+void fakeQuantizePerTensor(const float* from, float* to, std::size_t count, const Encoding& encoding,
+                           std::size_t channel) {
     const Grid grid = gridOf(encoding, channel);
     if (encoding.rounding == Rounding::HalfToEven) {
-        roundEven(values, count, grid);
+        roundEven(from, to, count, grid);
     } else {
-        roundAway(values, count, grid);
+        roundAway(from, to, count, grid);
     }
+}
+
+void fakeQuantizePerTensor(float* values, std::size_t count, const Encoding& encoding, std::size_t channel) {
+    fakeQuantizePerTensor(values, values, count, encoding, channel);
 }
 
 Status fakeQuantize(std::span<float> values, const Shape& shape, const Encoding& encoding) {

@@ -23,6 +23,9 @@ Result<Tensor> quantizedIntegers(const Tensor& tensor, const Encoding& encoding)
 
 /// Per-tensor grid on raw values of any order.
 void fakeQuantizePerTensor(float* values, std::size_t count, const Encoding& encoding, std::size_t channel = 0);
+/// From one place to another (or to the same, but not to one that overlaps).
+void fakeQuantizePerTensor(const float* from, float* to, std::size_t count, const Encoding& encoding,
+                           std::size_t channel = 0);
 
 /// InvalidArgument when scale / zero point counts do not fit the shape or are not usable (scale <= 0, not finite).
 Status checkEncoding(const Encoding& encoding, const Shape& shape);

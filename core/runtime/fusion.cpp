@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rewrites of ir::Program that keep its outputs (up to float rounding):
 //   x * sigmoid(x)                                -> swish(x);  x * hardsigmoid(x) -> hardswish(x)
+//   functions of one quantized value            -> a table (tabulate.cpp)
 //   conv / inner product, then per-channel affine -> affine folded into weights and bias
 //   any producer, then pointwise chain            -> the chain as posts of the producer (sums with residuals included)
 // A value that is tapped, a graph output, or read more than once stays as it is.
@@ -292,6 +293,8 @@ void countUses(Program& program) {
 }  // namespace
 
 void fuseOperators(Program& program) {
+    tabulateQuantized(program);
+    countUses(program);
     fuseComposites(program);
     countUses(program);
     replaceGatesBySwish(program);

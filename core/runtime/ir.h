@@ -12,6 +12,10 @@
 
 #include "core/runtime/plan.h"
 
+namespace equant {
+struct LookupTable;
+}
+
 namespace equant::ir {
 
 using ValueId = std::size_t;
@@ -41,7 +45,7 @@ enum class Spread {
 
 /// One link of a pointwise chain.
 struct Post {
-    enum class Kind { Eltwise, Binary, FakeQuant };
+    enum class Kind { Eltwise, Binary, FakeQuant, Table };
     Kind kind = Kind::Eltwise;
     dnnl::algorithm algorithm = dnnl::algorithm::undef;
     float alpha = 0.0F;
@@ -49,6 +53,7 @@ struct Post {
     ValueId operand = kNoValue;
     Spread spread = Spread::Scalar;
     std::shared_ptr<const Encoding> encoding;
+    std::shared_ptr<const LookupTable> table;  ///< of Kind::Table
 };
 
 enum class Kind {
@@ -108,6 +113,9 @@ void fuseOperators(Program& program);
 
 /// Recognises operators written as chains of smaller ones (see composites.cpp).
 void fuseComposites(Program& program);
+
+/// Replaces what is computed from one quantized value alone (its gate, their product, their quantizers) by a table.
+void tabulateQuantized(Program& program);
 
 /// The posts that replace a pointwise node, or nullopt. May append constants to the program.
 std::optional<std::vector<Post>> pointwisePosts(Program& program, const Node& node, const std::vector<ValueId>& inputs,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/runtime/onednn.h"
 
+#include <algorithm>
+#include <numeric>
 #include <omp.h>
 
 namespace equant::onednn {
@@ -65,6 +67,33 @@ bool isDense(const dnnl::memory::desc& desc) {
     if (blocking.inner_nblks == 0) return blocking.strides[1] == 1 || channels == 1;
     if (blocking.inner_nblks != 1 || blocking.inner_idxs[0] != 1) return false;
     return channels <= blocking.inner_blks[0] || blocking.strides[1] == blocking.inner_blks[0];
+}
+
+bool hasBlocks(const dnnl::memory::desc& desc) {
+    return desc.data.format_kind != dnnl_blocked || desc.data.format_desc.blocking.inner_nblks != 0;
+}
+
+std::vector<std::size_t> axisOrder(const dnnl::memory::desc& desc) {
+    const dnnl_memory_desc_t& data = desc.data;
+    std::vector<std::size_t> order(static_cast<std::size_t>(data.ndims));
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (hasBlocks(desc)) return order;
+    const auto& strides = data.format_desc.blocking.strides;
+    // Axes of length 1 may have any stride: they stay before the axis that follows them in the shape.
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return strides[a] > strides[b]; });
+    if (orderedDesc(desc.dims(), order) == desc) return order;
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    return order;
+}
+
+dnnl::memory::desc orderedDesc(const Shape& shape, const std::vector<std::size_t>& order) {
+    dnnl::memory::dims strides(shape.size(), 1);
+    dnnl::memory::dim stride = 1;
+    for (auto axis = order.rbegin(); axis != order.rend(); ++axis) {
+        strides[*axis] = stride;
+        stride *= shape[*axis];
+    }
+    return {shape, dnnl::memory::data_type::f32, strides};
 }
 
 dnnl::primitive_attr userScratchpad() {

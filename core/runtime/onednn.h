@@ -4,6 +4,7 @@
 
 #include <dnnl.hpp>
 #include <string>
+#include <vector>
 
 #include "core/graph/tensor.h"
 
@@ -33,6 +34,13 @@ bool isDense(const dnnl::memory::desc& desc);
 bool isPadded(const dnnl::memory::desc& desc);
 /// Blocked or channels-last rather than row-major.
 bool isPlain(const dnnl::memory::desc& desc);
+
+/// Channel blocks rather than a permutation of the axes.
+bool hasBlocks(const dnnl::memory::desc& desc);
+/// The axes from the outermost to the innermost in memory; row-major for layouts with blocks or gaps.
+std::vector<std::size_t> axisOrder(const dnnl::memory::desc& desc);
+/// Dense, with the axes in that order.
+dnnl::memory::desc orderedDesc(const Shape& shape, const std::vector<std::size_t>& order);
 
 dnnl::primitive_attr userScratchpad();
 /// impl_info_str of a primitive descriptor.

@@ -2,6 +2,7 @@
 #include "core/runtime/operators.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <limits>
 
@@ -192,6 +193,60 @@ bool isResampleUsable(const Program& program, const Op& op) {
 
 bool isGlobalPool(const Node& node) {
     return node.opType.starts_with("Global") || node.is("ReduceMean");
+}
+
+bool isElementwise(const Node& node) {
+    static constexpr auto kNames = std::to_array<std::string_view>({"Abs",
+                                                                    "Add",
+                                                                    "And",
+                                                                    "Cast",
+                                                                    "Ceil",
+                                                                    "Celu",
+                                                                    "Clip",
+                                                                    "Cos",
+                                                                    "Div",
+                                                                    "Elu",
+                                                                    "Equal",
+                                                                    "Erf",
+                                                                    "Exp",
+                                                                    "Floor",
+                                                                    "Gelu",
+                                                                    "Greater",
+                                                                    "HardSigmoid",
+                                                                    "HardSwish",
+                                                                    "GreaterOrEqual",
+                                                                    "Identity",
+                                                                    "LeakyRelu",
+                                                                    "Less",
+                                                                    "LessOrEqual",
+                                                                    "Log",
+                                                                    "Max",
+                                                                    "Mean",
+                                                                    "Min",
+                                                                    "Mish",
+                                                                    "Mul",
+                                                                    "Neg",
+                                                                    "Not",
+                                                                    "Or",
+                                                                    "PRelu",
+                                                                    "Pow",
+                                                                    "Reciprocal",
+                                                                    "Relu",
+                                                                    "Round",
+                                                                    "Selu",
+                                                                    "Sigmoid",
+                                                                    "Sign",
+                                                                    "Sin",
+                                                                    "Softplus",
+                                                                    "Softsign",
+                                                                    "Sqrt",
+                                                                    "Sub",
+                                                                    "Sum",
+                                                                    "Tanh",
+                                                                    "ThresholdedRelu",
+                                                                    "Where",
+                                                                    "Xor"});
+    return node.domain.empty() && std::find(kNames.begin(), kNames.end(), node.opType) != kNames.end();
 }
 
 Window windowOf(const Node& node, const Shape& input, const Shape& output, const Shape& kernel) {

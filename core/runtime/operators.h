@@ -23,6 +23,9 @@ void classify(Program& program, Op& op);
 /// Of the operators of Kind::Pool: those whose window is the whole image.
 [[nodiscard]] bool isGlobalPool(const Node& node);
 
+/// Every element of the result comes from the elements of the inputs at its place, broadcast where needed.
+[[nodiscard]] bool isElementwise(const Node& node);
+
 /// Explicit spatial attributes of Conv and the pools.
 struct Window {
     std::vector<std::int64_t> kernel;
