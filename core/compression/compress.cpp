@@ -9,6 +9,7 @@
 
 #include "core/compression/layer_split.h"
 #include "core/compression/moments.h"
+#include "core/compression/prune_layers.h"
 #include "core/graph/constants.h"
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
@@ -307,6 +308,26 @@ Status addTotals(const Model& before, Outcome<CompressionReport>& outcome) {
     return {};
 }
 
+/// Channel pruning comes behind the factorizations and sees their result: of a pair, the first layer is pruned.
+Status pruneBehind(const CompressionPlan& plan, BatchCache* cache, const CompressOptions& options,
+                   const JobContext& job, Outcome<CompressionReport>& outcome) {
+    std::vector<PruneChoice> choices;
+    for (const auto& choice : plan.choices) {
+        if (choice.method != CompressionMethod::ChannelPruning) continue;
+        const auto split = std::ranges::find(outcome.report.layers, choice.layer, &CompressedLayer::name);
+        const bool isSplit = split != outcome.report.layers.end() && !split->nodes.empty();
+        choices.push_back({choice.layer, isSplit ? split->nodes.front() : choice.layer, &choice});
+    }
+    if (choices.empty()) return {};
+    std::optional<BatchSource> source;
+    if (cache) source = cache->view();
+    auto pruned = pruneLayers(outcome.model, choices, plan, source ? &*source : nullptr, options, job);
+    if (!pruned) return fail(pruned.error());
+    std::ranges::move(*pruned, std::back_inserter(outcome.report.layers));
+    if (cache) outcome.report.samples = cache->samples();
+    return {};
+}
+
 }  // namespace
 
 Result<Outcome<CompressionReport>> compress(const Model& model, const CompressionPlan& plan, const BatchSource* source,
@@ -319,17 +340,8 @@ Result<Outcome<CompressionReport>> compress(const Model& model, const Compressio
     if (hasData) cache.emplace(*source);
     if (const auto done = compressor.run(cache ? &*cache : nullptr); !done) return fail(done.error());
     auto outcome = std::move(compressor).finish();
-    // Channel pruning comes behind the factorizations and sees their result.
-    for (const auto& choice : plan.choices) {
-        if (choice.method != CompressionMethod::ChannelPruning) continue;
-        CompressedLayer skipped;
-        skipped.name = choice.layer;
-        skipped.method = choice.method;
-        skipped.ratioAsked = choice.ratio;
-        skipped.nodes = {choice.layer};
-        skipped.skipped = "Channel pruning is not built in.";
-        outcome.report.layers.push_back(std::move(skipped));
-    }
+    if (const auto pruned = pruneBehind(plan, hasData ? &*cache : nullptr, options, job, outcome); !pruned)
+        return fail(pruned.error());
     if (const auto counted = addTotals(model, outcome); !counted) return fail(counted.error());
     return outcome;
 }

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "core/compression/channel_groups.h"
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
-#include "core/passes/channel_links.h"
 #include "core/passes/layer_weights.h"
 
 namespace equant {
@@ -37,14 +37,6 @@ std::string weightSvdReason(const Node& node, const LayerWeights& weights) {
     if (weights.groups() != 1) return "Grouped convolution.";
     if (std::min(weights.inputChannels(), weights.outputChannels()) < 2) return "It has a single channel.";
     return {};
-}
-
-/// Input channels can go where what produces them is known: a link leads here.
-std::string channelPruningReason(const LayerWeights& weights, const std::vector<ChannelLink>& links) {
-    if (weights.isDepthwise()) return "Depthwise: its channels go with those of its neighbours.";
-    if (weights.groups() != 1) return "Grouped convolution.";
-    const bool isFed = std::ranges::any_of(links, [&](const ChannelLink& link) { return link.to == weights.node(); });
-    return isFed ? std::string() : "No single layer produces its input channels.";
 }
 
 /// Rows of W (output positions) of one sample; 1 where the shape is not known.
@@ -137,7 +129,7 @@ const std::string& CompressibleLayer::reason(CompressionMethod method) const {
 std::vector<CompressibleLayer> compressibleLayers(const Model& model, const FactMap& facts) {
     const auto topology = Topology::of(model.graph);
     if (!topology) return {};
-    const auto links = findChannelLinks(model.graph, *topology);
+    const auto analysis = analyzeChannels(model, facts);
     std::vector<CompressibleLayer> layers;
     for (const auto index : topology->order()) {
         const Node& node = model.graph.nodes[index];
@@ -147,7 +139,8 @@ std::vector<CompressibleLayer> compressibleLayers(const Model& model, const Fact
             layer.geometry = geometryOf(model.graph, *weights, facts);
             layer.spatialSvdReason = spatialSvdReason(node, *weights);
             layer.weightSvdReason = weightSvdReason(node, *weights);
-            layer.channelPruningReason = channelPruningReason(*weights, links);
+            layer.channelPruningReason =
+                analysis ? channelPruningReason(*analysis, model.graph, index) : analysis.error().message;
         } else {
             layer.geometry.node = index;
             layer.geometry.name = node.label();

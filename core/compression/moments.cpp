@@ -104,9 +104,13 @@ Result<SampledRows> sampleRows(const Source& source, const Tensor& input, const 
     const LayerGeometry& layer = source.request->layer;
     const auto in = ValueLayout::of(input.shape(), source.unfolding.isConv);
     const auto out = ValueLayout::of(target.shape(), source.unfolding.isConv);
+    const auto& picked = source.request->targetChannels;
+    const auto left = subtract ? ValueLayout::of(subtract->shape(), source.unfolding.isConv) : out;
     const bool isFit = input.dtype() == DType::Float && target.dtype() == DType::Float && in.samples == out.samples &&
-                       out.channels == layer.outputs && in.channels == layer.inputs &&
-                       (!subtract || subtract->shape() == target.shape());
+                       (picked.empty() ? out.channels : std::ssize(picked)) == layer.outputs &&
+                       std::ranges::all_of(picked, [&](auto channel) { return channel < out.channels; }) &&
+                       in.channels == layer.inputs && left.samples == out.samples &&
+                       left.positions() == out.positions() && (!subtract || left.channels == layer.outputs);
     if (!isFit)
         return fail(
             ErrorCode::InvalidArgument,
@@ -117,7 +121,7 @@ Result<SampledRows> sampleRows(const Source& source, const Tensor& input, const 
     SampledRows rows;
     rows.x.resize(out.samples * chosen, perRow + 1);
     rows.y.resize(out.samples * chosen, layer.outputs);
-    std::vector<float> other(static_cast<std::size_t>(layer.outputs));
+    std::vector<float> other(static_cast<std::size_t>(layer.outputs)), whole(static_cast<std::size_t>(out.channels));
     Eigen::Index row = 0;
     for (std::int64_t sample = 0; sample < out.samples; ++sample) {
         const auto seed = mixed(source.seed ^ mixed(batch * 0x10001ULL + static_cast<std::uint64_t>(sample)));
@@ -126,9 +130,11 @@ Result<SampledRows> sampleRows(const Source& source, const Tensor& input, const 
             float* y = rows.y.row(row).data();
             unfoldPosition(source.unfolding, in, out, input.data<float>(), sample, position, 0, layer.inputs, x);
             x[perRow] = 1.0F;
-            readPosition(source.unfolding.isConv, out, target.data<float>(), sample, position, y);
+            readPosition(source.unfolding.isConv, out, target.data<float>(), sample, position, whole.data());
+            for (std::size_t o = 0; o < other.size(); ++o)
+                y[o] = whole[picked.empty() ? o : static_cast<std::size_t>(picked[o])];
             if (subtract) {
-                readPosition(source.unfolding.isConv, out, subtract->data<float>(), sample, position, other.data());
+                readPosition(source.unfolding.isConv, left, subtract->data<float>(), sample, position, other.data());
                 for (std::size_t o = 0; o < other.size(); ++o) y[o] -= other[o];
             }
             ++row;

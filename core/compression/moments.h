@@ -42,6 +42,8 @@ struct MomentRequest {
     /// Value of `model` taken off the target: the other operand of an Add behind the layer, where the target is that
     /// Add's result, so that the layer makes up for what compression did to the other branch. Empty: nothing.
     std::string subtract{};
+    /// Channels of the target that the layer still makes, in its order; empty: all.
+    std::vector<std::int64_t> targetChannels{};
 };
 
 /// One per request, all collected in a single pass over the data through both models (one model when they are the same

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Carries out the channel-pruning choices of a plan, layer by layer in execution order, and lets every layer behind
+// make up for what is lost. Private to core/compression; compress() calls it. The result does not depend on the thread
+// count.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/compression/compress.h"
+
+namespace equant {
+
+/// One layer of the model to prune.
+struct PruneChoice {
+    std::string name;           ///< how the report calls it
+    std::string layer;          ///< Node::label() in the model
+    const LayerChoice* choice;  ///< ratio or number of channels
+};
+
+/// Prunes `model` in place. With `source` the choice of channels (unless options.isPlain) and the refit follow the
+/// data; the reference is the model as it comes in. One report per choice. Unsupported, Cancelled.
+Result<std::vector<CompressedLayer>> pruneLayers(Model& model, const std::vector<PruneChoice>& choices,
+                                                 const CompressionPlan& plan, const BatchSource* source,
+                                                 const CompressOptions& options, const JobContext& job = {});
+
+}  // namespace equant
