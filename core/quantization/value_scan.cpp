@@ -84,23 +84,20 @@ EQUANT_WIDE void indexAll(const float* values, std::size_t count, const NarrowGr
 
 #ifdef EQUANT_HAS_COMPRESSION
 /// The same, leaving out values of one bin: half of what a ReLU gives is zero. Returns how many indices are left.
+/// Needs perBin >= 1: then the product is exact, and rounding it down is the bin.
 __attribute__((target("avx512f,avx512bw,avx512vl"))) std::size_t indexOthers(const float* values, std::size_t count,
                                                                              const NarrowGrid& grid,
                                                                              std::int32_t omitted, Index* indices) {
     const __m512 perBin = _mm512_set1_ps(grid.perBin);
-    const __m512 width = _mm512_set1_ps(grid.width);
     const __m512i first = _mm512_set1_epi32(grid.first);
     const __m512i skipped = _mm512_set1_epi32(omitted);
-    const __m512i one = _mm512_set1_epi32(1);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < count; i += 16) {
         const std::size_t rest = count - i;
         const auto present = static_cast<__mmask16>(rest >= 16 ? 0xFFFF : (1U << rest) - 1);
-        const __m512 value = _mm512_maskz_loadu_ps(present, values + i);
-        __m512i index = _mm512_cvttps_epi32(_mm512_mul_ps(value, perBin));
-        const __mmask16 isBelow =
-            _mm512_cmp_ps_mask(value, _mm512_mul_ps(_mm512_cvtepi32_ps(index), width), _CMP_LT_OQ);
-        index = _mm512_sub_epi32(_mm512_mask_sub_epi32(index, isBelow, index, one), first);
+        const __m512 scaled = _mm512_mul_ps(_mm512_maskz_loadu_ps(present, values + i), perBin);
+        const __m512i index =
+            _mm512_sub_epi32(_mm512_cvt_roundps_epi32(scaled, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC), first);
         const __mmask16 isKept = _mm512_mask_cmpneq_epi32_mask(present, index, skipped);
         const __m256i packed = _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(isKept, index));
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(indices + kept), packed);
@@ -136,7 +133,7 @@ void countNarrow(std::span<const float> values, const NarrowGrid& grid, std::spa
         const auto part = values.subspan(at, std::min(kIndicesAtATime, values.size() - at));
         std::size_t count = part.size();
 #ifdef EQUANT_HAS_COMPRESSION
-        if (hasZeroBin && canCompress()) {
+        if (hasZeroBin && grid.perBin >= 1 && canCompress()) {
             count = indexOthers(part.data(), part.size(), grid, -grid.first, indices.data());
             omitted += part.size() - count;
         } else
