@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/graph/shapes.h"
+#include "core/runtime/evaluate.h"
 
 namespace equant {
 
@@ -115,7 +116,7 @@ Result<CompressionPlan> parsePlan(std::string_view text) {
 }
 
 Status checkPlan(const CompressionPlan& plan, const Model& model) {
-    const auto facts = inferShapes(model, {});
+    const auto facts = inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
     if (!facts) return fail(facts.error());
     const auto layers = compressibleLayers(model, *facts);
     std::vector<std::string> problems;
