@@ -117,7 +117,8 @@ std::int64_t recurrentMacs(const Node& node, const FactMap& facts) {
     return times(samples, plus(elements(*weight), elements(*recurrence)));
 }
 
-/// 0 also where a shape that matters is unknown.
+}  // namespace
+
 std::int64_t macsOf(const Node& node, const FactMap& facts) {
     const auto result = node.outputs.empty() ? facts.end() : facts.find(node.outputs[0]);
     if (!node.domain.empty() || result == facts.end() || !result->second.shape) return 0;
@@ -135,6 +136,8 @@ std::int64_t macsOf(const Node& node, const FactMap& facts) {
     }
     return 0;
 }
+
+namespace {
 
 /// Knows which values are made of constants only, and what parameters stand behind them.
 class ParameterCounter {

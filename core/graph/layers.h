@@ -29,6 +29,10 @@ struct WeightAxes {
 /// Groups > 1 with one input channel per group.
 [[nodiscard]] bool isDepthwise(const Graph& graph, const Node& node);
 
+/// Multiply-accumulates of a node whose inputs and outputs have these shapes; 0 for operators without any, and where a
+/// shape that matters is unknown.
+[[nodiscard]] std::int64_t macsOf(const Node& node, const FactMap& facts);
+
 struct LayerInfo {
     std::size_t node = 0;  ///< index into Graph::nodes
     std::string name;      ///< Node::label()

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <fmt/format.h>
 #include <string_view>
 
 #include "core/runtime/operators.h"
@@ -243,6 +244,47 @@ bool areSamplesIndependent(const Model& model, const CompileOptions& single, con
     const auto one = ir::lower(model, single);
     const auto all = ir::lower(model, batch);
     return one && all && Samples(*one, *one).areIndependent() && Samples(*one, *all).areIndependent();
+}
+
+Tensor samplesOf(const Tensor& batch, std::int64_t first, std::int64_t count) {
+    Shape shape = batch.shape();
+    const std::int64_t total = shape[0];
+    if (first == 0 && count == total) return batch;
+    shape[0] = count;
+    Tensor part(batch.dtype(), shape);
+    if (part.sizeBytes() > 0) {
+        const std::size_t each = batch.sizeBytes() / static_cast<std::size_t>(total);
+        std::memcpy(part.mutableBytes().data(), batch.bytes().data() + each * static_cast<std::size_t>(first),
+                    part.sizeBytes());
+    }
+    return part;
+}
+
+Result<Tensor> concatenated(std::span<const Tensor> parts, const std::string& outputName) {
+    Shape shape = parts.front().shape();
+    if (shape.empty()) {
+        return fail(
+            ErrorCode::Unsupported,
+            fmt::format("Output \"{}\" is a scalar, so results of several samples cannot be joined.", outputName),
+            "Feed one sample at a time.", outputName);
+    }
+    shape[0] = 0;
+    for (const Tensor& part : parts) {
+        if (part.rank() != static_cast<int>(shape.size()) ||
+            !std::equal(shape.begin() + 1, shape.end(), part.shape().begin() + 1)) {
+            return fail(ErrorCode::Unsupported,
+                        fmt::format("Output \"{}\" has another shape for every sample.", outputName),
+                        "Feed one sample at a time.", outputName);
+        }
+        shape[0] += part.dim(0);
+    }
+    Tensor result(parts.front().dtype(), shape);
+    std::byte* target = result.mutableBytes().data();
+    for (const Tensor& part : parts) {
+        if (part.sizeBytes() > 0) std::memcpy(target, part.bytes().data(), part.sizeBytes());
+        target += part.sizeBytes();
+    }
+    return result;
 }
 
 }  // namespace equant

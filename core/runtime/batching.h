@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the samples of a batch can be computed one after the other. Private to core/runtime.
+// Whether the samples of a batch can be computed one after the other, and how to take a batch apart and join results.
+// Private to core/runtime.
 #pragma once
+
+#include <span>
+#include <string>
 
 #include "core/runtime/plan.h"
 
@@ -11,5 +15,11 @@ namespace equant {
 /// Constants that the graph computes from the batch size must say the same in both. Small parts of a batch stay in the
 /// caches: running MobileNetV2 sample by sample is a quarter faster than eight at once.
 bool areSamplesIndependent(const Model& model, const CompileOptions& single, const CompileOptions& batch);
+
+/// Samples [first, first + count) of a batch; the batch itself (shared) when that is all of them.
+Tensor samplesOf(const Tensor& batch, std::int64_t first, std::int64_t count);
+
+/// Joined along axis 0. Unsupported for scalars or where the other dimensions differ.
+Result<Tensor> concatenated(std::span<const Tensor> parts, const std::string& outputName);
 
 }  // namespace equant

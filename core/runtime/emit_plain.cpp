@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fmt/format.h>
 
+#include "core/graph/layers.h"
 #include "core/runtime/emitter.h"
 #include "core/runtime/fake_quantize.h"
 #include "core/runtime/onednn.h"
@@ -18,6 +19,24 @@ std::size_t axisOf(std::int64_t axis, std::size_t rank) {
 }
 
 }  // namespace
+
+/// Step::work of a node's own kernel; 0 where shapes are only known while running.
+double Emitter::kernelWork(const ir::Op& op) const {
+    FactMap facts;
+    const auto note = [&](const std::string& name, ir::ValueId id) {
+        if (id != ir::kNoValue) facts[name] = {m_program.values[id].dtype, m_program.values[id].shape, std::nullopt};
+    };
+    for (std::size_t i = 0; i < op.node->inputs.size() && i < op.nodeInputs.size(); ++i)
+        note(op.node->inputs[i], op.nodeInputs[i]);
+    double elements = 0;
+    for (std::size_t i = 0; i < op.outputs.size(); ++i) {
+        note(op.node->outputs[i], op.outputs[i]);
+        if (op.outputs[i] == ir::kNoValue || !m_program.values[op.outputs[i]].shape) continue;
+        elements += static_cast<double>(elementCount(shapeOf(op.outputs[i])));
+    }
+    const std::int64_t macs = macsOf(*op.node, facts);
+    return macs > 0 ? static_cast<double>(macs) : elements;
+}
 
 Status Emitter::emitPlain(ir::Op& op) {
     return emitKernel(op, op.nodeInputs);
@@ -53,7 +72,7 @@ Status Emitter::emitKernel(ir::Op& op, std::span<const ir::ValueId> inputs) {
     for (const ir::ValueId id : op.outputs) step.outputs.push_back(id == ir::kNoValue ? kNoSlot : next++);
     std::string description = fmt::format("{} {} [plain]", op.node->opType, op.label);
     // defineSlot may emit a tap step, so the kernel's step must be in the list first.
-    addStep({std::move(step), std::move(description)}, touched);
+    addStep({std::move(step), std::move(description), kernelKey(*op.node, m_program.opset), kernelWork(op)}, touched);
     std::vector<ir::ValueId> tapped;
     for (std::size_t i = 0; i < op.outputs.size(); ++i) {
         const ir::ValueId id = op.outputs[i];
@@ -80,8 +99,10 @@ Status Emitter::emitDynamicFakeQuant(ir::Op& op) {
         }
         return {};
     };
+    StepKey key;
+    for (const ir::Post& post : posts) key += encodingKey(*post.encoding, {});
     KernelStep step{std::move(kernel), {slotOf(op.inputs[0])}, {m_plan.slots.size()}};
-    addStep({std::move(step), fmt::format("fake-quant {} [plain]", op.label)}, {});
+    addStep({std::move(step), fmt::format("fake-quant {} [plain]", op.label), std::move(key), 0}, {});
     defineSlot(op.outputs[0], {});
     return {};
 }
@@ -165,7 +186,11 @@ void Emitter::emitConcat(ir::Op& op) {
         }
     };
     const std::vector<Location> touched = step.operands;
-    addStep({std::move(step), fmt::format("Concat {} [own]", op.label)}, touched);
+    std::vector<double> numbers(runs.begin(), runs.end());
+    numbers.push_back(static_cast<double>(outer));
+    addStep({std::move(step), fmt::format("Concat {} [own]", op.label), numbersKey("concat", numbers),
+             static_cast<double>(elementCount(output))},
+            touched);
     define(op.outputs[0], target, where);
 }
 
@@ -241,7 +266,10 @@ void Emitter::emitRowNorm(ir::Op& op) {
         normalizeRows(reinterpret_cast<const float*>(operands[0]), rows, parameter(2), parameter(3),
                       reinterpret_cast<float*>(operands[1]));
     };
-    addStep({std::move(step), fmt::format("normalize rows {} [own]", op.label)}, touched);
+    const double numbers[] = {double(rows.count), double(rows.length), double(rows.epsilon), double(rows.isCentered)};
+    addStep({std::move(step), fmt::format("normalize rows {} [own]", op.label), numbersKey("normalize rows", numbers),
+             static_cast<double>(rows.count * rows.length)},
+            touched);
     define(op.outputs[0], onednn::denseDesc(shape), where);
 }
 

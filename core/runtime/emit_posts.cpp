@@ -150,6 +150,15 @@ private:
     std::vector<Entry> m_entries;
 };
 
+/// All that lookUp() uses.
+StepKey keyOf(const LookupTable& table) {
+    std::vector<double> numbers{table.scale,    table.low, table.high, double(table.hasCodes), double(table.firstCode),
+                                table.codeScale};
+    numbers.insert(numbers.end(), table.values.begin(), table.values.end());
+    numbers.insert(numbers.end(), table.codes.begin(), table.codes.end());
+    return numbersKey("table", numbers);
+}
+
 }  // namespace
 
 std::string describePost(const Post& post) {
@@ -308,7 +317,7 @@ bool Emitter::isReadByRest(Location where, std::span<const Post> rest) const {
 
 Placed Emitter::emitEltwise(Placed current, const Post& post, bool mayOverwrite, const std::string& label) {
     if (isSwish(post)) {
-        return emitPass(current, mayOverwrite, fmt::format("swish {} [own]", label), swish);
+        return emitPass(current, mayOverwrite, fmt::format("swish {} [own]", label), numbersKey("swish", {}), swish);
     }
     const dnnl::eltwise_forward::desc what(dnnl::prop_kind::forward_inference, post.algorithm, current.desc, post.alpha,
                                            post.beta);
@@ -329,7 +338,7 @@ std::size_t Emitter::postsForPrimitive(std::span<const Post> posts, const dnnl::
     return posts.size();
 }
 
-Placed Emitter::emitPass(Placed current, bool mayOverwrite, std::string description,
+Placed Emitter::emitPass(Placed current, bool mayOverwrite, std::string description, const StepKey& key,
                          std::function<void(const float* from, float* to, std::size_t count)> pass) {
     const std::size_t count = current.desc.get_size() / sizeof(float);
     const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
@@ -338,7 +347,8 @@ Placed Emitter::emitPass(Placed current, bool mayOverwrite, std::string descript
     step.run = [pass = std::move(pass), count](std::span<std::byte* const> operands) {
         pass(reinterpret_cast<const float*>(operands[0]), reinterpret_cast<float*>(operands[1]), count);
     };
-    addStep({std::move(step), std::move(description)}, std::array{current.where, where});
+    addStep({std::move(step), std::move(description), key + '/' + std::to_string(count), static_cast<double>(count)},
+            std::array{current.where, where});
     return {current.desc, where};
 }
 
@@ -350,7 +360,7 @@ Placed Emitter::emitTable(Placed current, const Post& post, bool mayOverwrite, c
         current = reordered(current, onednn::denseDesc(current.desc.dims()));
         mayOverwrite = true;
     }
-    return emitPass(current, mayOverwrite, fmt::format("table {} [own]", label),
+    return emitPass(current, mayOverwrite, fmt::format("table {} [own]", label), keyOf(*table),
                     [table](const float* from, float* to, std::size_t count) { lookUp(from, to, count, *table); });
 }
 
@@ -366,7 +376,7 @@ Placed Emitter::emitFakeQuant(Placed current, const Post& post, bool mayOverwrit
         current = reordered(current, onednn::denseDesc(shape));
         mayOverwrite = true;
     }
-    return emitPass(current, mayOverwrite, fmt::format("fake-quant {} [own]", label),
+    return emitPass(current, mayOverwrite, fmt::format("fake-quant {} [own]", label), encodingKey(*encoding, shape),
                     [encoding, shape](const float* from, float* to, std::size_t count) {
                         if (!encoding->isPerChannel()) {
                             fakeQuantizePerTensor(from, to, count, *encoding);

@@ -13,6 +13,24 @@ namespace {
 
 constexpr std::size_t kUntouched = std::numeric_limits<std::size_t>::max();
 
+/// Step::work of a primitive.
+double workOf(dnnl::primitive::kind kind, std::span<const PrimitiveArgument> arguments) {
+    const auto dimsOf = [&](int role) {
+        const auto found = std::find_if(arguments.begin(), arguments.end(),
+                                        [&](const PrimitiveArgument& argument) { return argument.role == role; });
+        return found == arguments.end() ? dnnl::memory::dims{} : found->desc.dims();
+    };
+    const auto countOf = [](const dnnl::memory::dims& dims) { return static_cast<double>(elementCount(dims)); };
+    const dnnl::memory::dims result = dimsOf(DNNL_ARG_DST);
+    double perElement = 1;
+    if (kind == dnnl::primitive::kind::matmul) {
+        perElement = static_cast<double>(dimsOf(DNNL_ARG_SRC).back());
+    } else if (kind == dnnl::primitive::kind::convolution || kind == dnnl::primitive::kind::inner_product) {
+        perElement = countOf(dimsOf(DNNL_ARG_WEIGHTS)) / static_cast<double>(std::max<dnnl::memory::dim>(result[1], 1));
+    }
+    return countOf(result) * perElement;
+}
+
 }  // namespace
 
 Status Emitter::run() {
@@ -295,7 +313,10 @@ void Emitter::addPrimitive(const dnnl::primitive_desc_base& descriptor, std::vec
         arguments.push_back({DNNL_ARG_SCRATCHPAD, scratchpad, newBuffer(scratchpad.get_size())});
     std::vector<Location> touched;
     for (const PrimitiveArgument& argument : arguments) touched.push_back(argument.location);
-    addStep({PrimitiveStep{dnnl::primitive(descriptor.get()), std::move(arguments)}, std::move(description)}, touched);
+    const double work = workOf(descriptor.get_kind(), arguments);
+    addStep({PrimitiveStep{dnnl::primitive(descriptor.get()), std::move(arguments)}, std::move(description),
+             primitiveKey(descriptor), work},
+            touched);
 }
 
 }  // namespace equant

@@ -71,6 +71,7 @@ private:
     // emit_plain.cpp
     Status emitPlain(ir::Op& op);
     Status emitKernel(ir::Op& op, std::span<const ir::ValueId> inputs);
+    [[nodiscard]] double kernelWork(const ir::Op& op) const;
     Status emitDynamicFakeQuant(ir::Op& op);
     void emitAlias(ir::Op& op);
     void emitTranspose(ir::Op& op);
@@ -113,8 +114,9 @@ private:
     Placed emitEltwise(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
     Placed emitFakeQuant(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
     Placed emitTable(Placed current, const ir::Post& post, bool mayOverwrite, const std::string& label);
-    /// A loop of our own over raw memory, `count` floats from one place to another or to the same.
-    Placed emitPass(Placed current, bool mayOverwrite, std::string description,
+    /// A loop of our own over raw memory, `count` floats from one place to another or to the same. `key` says what else
+    /// it depends on.
+    Placed emitPass(Placed current, bool mayOverwrite, std::string description, const StepKey& key,
                     std::function<void(const float* from, float* to, std::size_t count)> pass);
     /// How many posts a primitive should take at most: some run faster in a pass of our own behind it.
     [[nodiscard]] static std::size_t postsForPrimitive(std::span<const ir::Post> posts,

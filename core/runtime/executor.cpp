@@ -18,45 +18,10 @@ using Shapes = std::vector<Shape>;
 /// Activations of a part should stay in a second-level cache with the weights of a layer.
 constexpr std::size_t kPartBytes = std::size_t{4} << 20;
 
-/// Samples [first, first + count) of a batch.
-Tensor samplesOf(const Tensor& batch, std::int64_t first, std::int64_t count) {
-    Shape shape = batch.shape();
-    const std::int64_t total = shape[0];
-    shape[0] = count;
-    Tensor part(batch.dtype(), shape);
-    if (part.sizeBytes() > 0) {
-        const std::size_t each = batch.sizeBytes() / static_cast<std::size_t>(total);
-        std::memcpy(part.mutableBytes().data(), batch.bytes().data() + each * static_cast<std::size_t>(first),
-                    part.sizeBytes());
-    }
-    return part;
-}
-
-Result<Tensor> concatenated(const std::vector<Tensor>& parts, const std::string& outputName) {
-    Shape shape = parts.front().shape();
-    if (shape.empty()) {
-        return fail(
-            ErrorCode::Unsupported,
-            fmt::format("Output \"{}\" is a scalar, so results of several samples cannot be joined.", outputName),
-            "Feed one sample at a time.", outputName);
-    }
-    shape[0] = 0;
-    for (const Tensor& part : parts) {
-        if (part.rank() != static_cast<int>(shape.size()) ||
-            !std::equal(shape.begin() + 1, shape.end(), part.shape().begin() + 1)) {
-            return fail(ErrorCode::Unsupported,
-                        fmt::format("Output \"{}\" has another shape for every sample.", outputName),
-                        "Feed one sample at a time.", outputName);
-        }
-        shape[0] += part.dim(0);
-    }
-    Tensor result(parts.front().dtype(), shape);
-    std::byte* target = result.mutableBytes().data();
-    for (const Tensor& part : parts) {
-        if (part.sizeBytes() > 0) std::memcpy(target, part.bytes().data(), part.sizeBytes());
-        target += part.sizeBytes();
-    }
-    return result;
+bool hasCommonBatch(std::span<const Tensor> given) {
+    return !given.empty() && std::all_of(given.begin(), given.end(), [&](const Tensor& input) {
+        return input.rank() > 0 && input.dim(0) == given[0].dim(0);
+    });
 }
 
 Shapes shapesOf(std::span<const Tensor> tensors) {
@@ -106,6 +71,7 @@ struct Executor::State {
                                            const Listener& listener);
     Status rehearse(std::span<const Tensor> given, unsigned worker);
     [[nodiscard]] std::int64_t fixedBatch() const;
+    [[nodiscard]] std::int64_t partOf(std::span<const Tensor> given);
 };
 
 std::string Executor::State::expectation() const {
@@ -259,19 +225,25 @@ Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> 
     return joined;
 }
 
+/// How many samples of the batch to run at a time; 0: the inputs as they are.
+std::int64_t Executor::State::partOf(std::span<const Tensor> given) {
+    if (!hasCommonBatch(given)) return 0;
+    const std::int64_t batch = given[0].dim(0);
+    const std::int64_t fixed = fixedBatch();
+    std::int64_t part = batch;
+    if (fixed > 0) {
+        part = fixed;
+    } else if (batch > 1) {
+        part = partFor(shapesOf(given));
+    }
+    return part < batch ? part : 0;
+}
+
 Result<std::vector<Tensor>> Executor::State::run(std::span<const Tensor> given, unsigned worker,
                                                  const Listener& listener) {
     if (auto status = check(given); !status) return fail(status.error());
-    const bool hasBatch = !given.empty() && std::all_of(given.begin(), given.end(), [&](const Tensor& input) {
-        return input.rank() > 0 && input.dim(0) == given[0].dim(0);
-    });
-    const std::int64_t fixed = fixedBatch();
-    if (hasBatch && fixed > 0 && given[0].dim(0) > fixed) return runInParts(given, fixed, worker, listener);
-    if (hasBatch && fixed == 0 && given[0].dim(0) > 1) {
-        const std::int64_t part = partFor(shapesOf(given));
-        if (part < given[0].dim(0)) return runInParts(given, part, worker, listener);
-    }
-    const bool isDivisible = hasBatch && given[0].dim(0) > 1;
+    if (const std::int64_t part = partOf(given); part > 0) return runInParts(given, part, worker, listener);
+    const bool isDivisible = hasCommonBatch(given) && given[0].dim(0) > 1;
     const auto rehearsal = isDivisible && listener.elements ? rehearse(given, worker) : Status{};
     auto result = rehearsal ? runWhole(given, worker, listener) : Result<std::vector<Tensor>>(fail(rehearsal.error()));
     // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
@@ -321,6 +293,19 @@ Result<std::vector<Tensor>> Executor::run(std::span<const Tensor> inputs, unsign
 Result<std::vector<Tensor>> Executor::observe(std::span<const Tensor> inputs, unsigned worker,
                                               const ElementsFunction& elements) {
     return m_state->run(inputs, worker, {{}, &elements});
+}
+
+Result<std::int64_t> Executor::partOf(std::span<const Tensor> inputs) {
+    if (auto status = m_state->check(inputs); !status) return fail(status.error());
+    return m_state->partOf(inputs);
+}
+
+bool Executor::hasFixedBatch() const {
+    return m_state->fixedBatch() > 0;
+}
+
+Result<std::shared_ptr<const Plan>> Executor::planFor(const std::vector<Shape>& shapes) {
+    return m_state->planFor(shapes);
 }
 
 const std::vector<ValueInfo>& Executor::inputs() const {

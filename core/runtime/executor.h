@@ -26,6 +26,13 @@ public:
     Result<std::vector<Tensor>> observe(std::span<const Tensor> inputs, unsigned worker,
                                         const ElementsFunction& elements);
 
+    /// How run() computes such a batch: samples at a time, 0 when it is not taken apart. The errors of run().
+    Result<std::int64_t> partOf(std::span<const Tensor> inputs);
+    /// The declaration fixes the first dimension: larger batches can only be run in parts of that size.
+    [[nodiscard]] bool hasFixedBatch() const;
+    /// The plan for inputs of exactly these shapes, in the order of inputs(); compiled once. The errors of compile().
+    Result<std::shared_ptr<const Plan>> planFor(const std::vector<Shape>& shapes);
+
     [[nodiscard]] const std::vector<ValueInfo>& inputs() const;     ///< required inputs, as declared
     [[nodiscard]] const std::vector<std::string>& outputs() const;  ///< names, in the order of the results
 

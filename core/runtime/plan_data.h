@@ -13,6 +13,7 @@
 
 #include "core/runtime/kernel.h"
 #include "core/runtime/plan.h"
+#include "core/runtime/step_key.h"
 
 namespace equant {
 
@@ -81,6 +82,8 @@ struct TapStep {
 struct Step {
     std::variant<PrimitiveStep, KernelStep, NativeStep, TapStep> action;
     std::string description;
+    StepKey key{};    ///< what it computes (step_key.h); empty: like no other step, so sweeps compute it again
+    double work = 0;  ///< multiply-accumulates; elements of the result for steps without any
 };
 
 /// An input of the plan, as Runner::run expects it.
