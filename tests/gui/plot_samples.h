@@ -14,9 +14,14 @@
 #include "widgets/plots/diagnosis_bars.h"
 #include "widgets/plots/displacement_field.h"
 #include "widgets/plots/effective_bits.h"
+#include "widgets/plots/layer_curve.h"
 #include "widgets/plots/range_dumbbell.h"
+#include "widgets/plots/ratio_profile.h"
+#include "widgets/plots/savings_waterfall.h"
 #include "widgets/plots/scale_factors.h"
+#include "widgets/plots/sensitivity_map.h"
 #include "widgets/plots/sqnr_profile.h"
+#include "widgets/plots/trade_off_frontier.h"
 
 namespace equant::plots::samples {
 
@@ -113,7 +118,8 @@ inline DisplacementFieldData displacement(int count) {
 
 inline ScaleFactorsData factors(int count) {
     Random random(5);
-    ScaleFactorsData data{.pair = QStringLiteral("features.1.conv.0 → features.1.conv.1"), .factors = {}, .isConstant = {}};
+    ScaleFactorsData data{
+        .pair = QStringLiteral("features.1.conv.0 → features.1.conv.1"), .factors = {}, .isConstant = {}};
     for (int i = 0; i < count; ++i) {
         const bool isConstant = i % 11 == 5;
         data.factors.push_back(isConstant ? 1.0 : std::exp2(1.4 * random.normal()));
@@ -155,6 +161,117 @@ inline SqnrProfileData sqnr(int count) {
     return data;
 }
 
+/// A sweep at work: the first half measured, then predictions, then nothing; every ninth layer cannot be compressed.
+inline SensitivityMapData sensitivity(int count) {
+    Random random(8);
+    SensitivityMapData data{.ratios = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9},
+                            .layers = {},
+                            .baseline = 87.95,
+                            .scoreName = QStringLiteral("Top-1 accuracy"),
+                            .unit = QStringLiteral("points")};
+    for (int i = 0; i < count; ++i) {
+        SensitivityRow row{.key = layerKey(i), .label = layerName(i)};
+        const double weight = i == 0 ? 45.0 : 12.0 * random.uniform();
+        for (std::size_t c = 0; c < data.ratios.size(); ++c) {
+            const double loss = weight * std::pow(1.0 - data.ratios[c], 3.0) + 0.1 * random.normal();
+            const double place = (i + 0.1 * static_cast<double>(c)) / count;
+            const CellState state = place < 0.5   ? CellState::Measured
+                                    : place < 0.8 ? CellState::Predicted
+                                                  : CellState::Unmeasured;
+            row.cells.push_back({state, -loss, -loss - 0.3, -loss + 0.3, state == CellState::Measured && loss < 0.3});
+        }
+        row.chosenRatio = 0.3 + 0.7 * random.uniform();
+        if (i % 9 == 4) row.skipReason = QStringLiteral("grouped convolution with one channel per group");
+        data.layers.push_back(std::move(row));
+    }
+    return data;
+}
+
+inline LayerCurveData curve(int count) {
+    Random random(9);
+    LayerCurveData data{.layers = {},
+                        .legal = {},
+                        .chosen = 0.5,
+                        .isLocked = false,
+                        .baseline = 87.95,
+                        .target = 86.5,
+                        .scoreName = QStringLiteral("Top-1 accuracy"),
+                        .unit = QStringLiteral("%")};
+    for (int i = 0; i < std::min(count, 3); ++i) {
+        CurveLayer layer{.key = layerKey(i), .label = layerName(i)};
+        double best = 0.0;
+        for (int step = 1; step <= 10; ++step) {
+            const double ratio = 0.1 * step;
+            const double score = 87.95 - (4.0 + 3.0 * i) * std::pow(1.0 - ratio, 2.5);
+            layer.predicted.push_back({ratio, score + 0.4 * (1.0 - ratio)});
+            if (step % 2 == 1 && step < 10) {
+                const double measured = score + 0.12 * random.normal();
+                best = std::max(best, measured);
+                layer.measured.push_back({ratio, measured, measured - 0.5, measured + 0.5});
+                layer.fit.push_back({ratio, best});
+            }
+        }
+        data.layers.push_back(std::move(layer));
+    }
+    for (int rank = 4; rank <= 64; rank += 4)
+        data.legal.push_back({rank / 64.0, QStringLiteral("rank %1 of 64").arg(rank)});
+    return data;
+}
+
+inline RatioProfileData profile(int count) {
+    Random random(10);
+    RatioProfileData data{.layers = {}, .step = 0.05, .lowest = 0.1, .costName = QStringLiteral("MACs")};
+    for (int i = 0; i < count; ++i) {
+        RatioItem item{.key = layerKey(i), .label = layerName(i)};
+        for (int rank = 4; rank <= 64; rank += 4) {
+            item.legal.push_back(rank / 64.0);
+            item.legalTexts += QStringLiteral("rank %1 of 64").arg(rank);
+        }
+        item.suggested = item.legal[static_cast<std::size_t>(random.between(3, 15))];
+        item.chosen = i % 4 == 2 ? item.legal[static_cast<std::size_t>(random.between(3, 15))] : item.suggested;
+        item.isLocked = i % 6 == 3;
+        if (i % 9 == 4) item.skipReason = QStringLiteral("depthwise");
+        data.layers.push_back(std::move(item));
+    }
+    return data;
+}
+
+inline TradeOffFrontierData frontier(int count) {
+    TradeOffFrontierData data{.plans = {},
+                              .current = {.costLeft = 0.52, .predicted = 86.1},
+                              .baseline = 87.95,
+                              .targetCost = 0.5,
+                              .costName = QStringLiteral("MACs"),
+                              .scoreName = QStringLiteral("Top-1 accuracy"),
+                              .unit = QStringLiteral("%"),
+                              .isHigherBetter = true,
+                              .cheapestLayer = QStringLiteral("conv4_2")};
+    for (int i = 0; i < count; ++i) {
+        const double cost = 0.2 + 0.8 * (i + 0.5) / count;
+        const double score = 87.95 - 9.0 * std::pow(1.0 - cost, 2.2);
+        FrontierPlan plan{.label = QStringLiteral("Plan %1").arg(i), .costLeft = cost, .predicted = score};
+        if (i % 5 == 1) {
+            plan.measured = score - 1.2 * (1.0 - cost);
+            plan.low = plan.measured - 0.6;
+            plan.high = plan.measured + 0.6;
+        }
+        plan.isOnSweep = i % 11 != 6;
+        data.plans.push_back(std::move(plan));
+    }
+    return data;
+}
+
+inline SavingsWaterfallData savings(int count) {
+    Random random(11);
+    SavingsWaterfallData data{.layers = {}, .costName = QStringLiteral("MACs"), .unit = QStringLiteral("points")};
+    for (int i = 0; i < count; ++i) {
+        const double share = random.uniform();
+        data.layers.push_back({layerKey(i), layerName(i), 1.2 * share * share / count, 3.0 * random.uniform() / count,
+                               QStringLiteral("spatial SVD")});
+    }
+    return data;
+}
+
 struct Named {
     QString name;
     std::unique_ptr<PlotView> plot;
@@ -179,6 +296,11 @@ inline std::vector<Named> all(int count) {
     auto profile = std::make_unique<SqnrProfile>();
     profile->setThreshold(22.0);
     add("sqnr_profile", std::move(profile), sqnr(count));
+    add("sensitivity_map", std::make_unique<SensitivityMap>(), sensitivity(count));
+    add("layer_curve", std::make_unique<LayerCurve>(), curve(count));
+    add("ratio_profile", std::make_unique<RatioProfile>(), samples::profile(count));
+    add("trade_off_frontier", std::make_unique<TradeOffFrontier>(), frontier(count));
+    add("savings_waterfall", std::make_unique<SavingsWaterfall>(), savings(count));
     return plots;
 }
 

@@ -99,6 +99,11 @@ void AnnotationLayer::drawReferenceLine(QCPPainter* painter, const PlotLine& lin
         painter->setBrush(colour);
         painter->drawRoundedRect(QRectF(area.right() - 14, at - 3, 14, 6), 3, 3);
     }
+    if (!line.id.isEmpty() && !isHorizontal) {
+        painter->setPen(Qt::NoPen);
+        painter->setBrush(colour);
+        painter->drawRoundedRect(QRectF(at - 4, area.bottom() - 18, 8, 18), 3, 3);
+    }
     if (line.label.isEmpty() || area.height() < 70.0) return;
     const QFontMetricsF metrics(theme.smallFont());
     if (area.height() < 130.0 && metrics.horizontalAdvance(line.label) > area.width() * 0.5) return;

@@ -50,6 +50,11 @@ void PlotCanvas::keepInside(QCPAxis* axis, const QCPRange& home) {
     const bool isLog = axis->scaleType() == QCPAxis::stLogarithmic;
     const auto flat = [isLog](double v) { return isLog ? std::log(v) : v; };
     const auto bent = [isLog](double v) { return isLog ? std::exp(v) : v; };
+    if (axis == yAxis && hasRows()) {
+        const double height = std::max(1, axisRect()->height());
+        m_rowTop = axis->range().lower;
+        m_rowSpacing = std::max(m_state.scene.y.leastSpacing, height / axis->range().size());
+    }
     double lower = flat(axis->range().lower), upper = flat(axis->range().upper);
     const double homeLower = flat(home.lower), homeUpper = flat(home.upper);
     if (upper - lower >= homeUpper - homeLower) {
@@ -72,10 +77,12 @@ void PlotCanvas::keepInside(QCPAxis* axis, const QCPRange& home) {
 void PlotCanvas::applyScene(bool keepView) {
     const QCPRange oldX = xAxis->range(), oldY = yAxis->range();
     const bool staysZoomed = keepView && m_isZoomed;
+    const std::pair rows(m_rowTop, m_rowSpacing);
     m_cursor.reset();
     m_state.updateFading();
     clearPlottables();
     m_nameTicker.reset();
+    m_rowTicker.reset();
     const PlotScene& scene = m_state.scene;
     const bool isEmpty = scene.isEmpty();
     axisRect()->setVisible(!isEmpty);
@@ -85,6 +92,8 @@ void PlotCanvas::applyScene(bool keepView) {
     setTicker(xAxis, scene.x);
     setTicker(yAxis, scene.y);
     if (scene.right) setTicker(yAxis2, *scene.right);
+    yAxis->setRangeReversed(scene.y.isReversed);
+    axisRect()->setRangeDrag(hasRows() ? Qt::Orientations(Qt::Vertical) : Qt::Horizontal | Qt::Vertical);
     m_homeX = rangeOf(scene.x);
     m_homeY = rangeOf(scene.y);
     resetView();
@@ -93,6 +102,7 @@ void PlotCanvas::applyScene(bool keepView) {
         yAxis->setRange(oldY);
         m_isZoomed = true;
     }
+    if (keepView) std::tie(m_rowTop, m_rowSpacing) = rows;
     for (std::size_t i = 0; i < scene.series.size(); ++i)
         new SeriesMarks(xAxis, valueAxisOf(scene.series[i]), m_state, i);
     applyTheme();
@@ -105,13 +115,18 @@ void PlotCanvas::resetView() {
     if (m_state.scene.right) yAxis2->setRange(rangeOf(*m_state.scene.right));
     m_isSettingRange = false;
     m_isZoomed = false;
+    m_rowTop = m_homeY.lower;
+    m_rowSpacing = 0.0;
 }
 
 void PlotCanvas::setTicker(QCPAxis* axis, const PlotAxis& spec) {
     axis->setScaleType(spec.scale == Scale::Log ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
     axis->setNumberFormat(QStringLiteral("g"));
     axis->setTickLabelRotation(0);
-    if (spec.ticks == Ticks::Names) {
+    if (spec.ticks == Ticks::Names && axis == yAxis) {
+        m_rowTicker.reset(new NameTicker(shortNames(spec.names)));
+        axis->setTicker(m_rowTicker);
+    } else if (spec.ticks == Ticks::Names) {
         m_nameTicker.reset(new NameTicker(shortNames(spec.names)));
         axis->setTicker(m_nameTicker);
     } else if (spec.scale == Scale::SignedLog) {
@@ -173,14 +188,18 @@ std::optional<PointRef> PlotCanvas::pointAt(QPointF position) const {
     std::optional<PointRef> best;
     double bestDistance = std::numeric_limits<double>::max();
     const bool isColumn = m_state.scene.pick == Pick::Column;
+    const bool isRow = m_state.scene.pick == Pick::Row;
+    const double row = valueAt(position).y();
     for (std::size_t s = 0; s < m_state.scene.series.size(); ++s) {
         const PlotSeries& series = m_state.scene.series[s];
         if (!series.isNavigable) continue;
         for (std::size_t p = 0; p < series.points.size(); ++p) {
+            if (isRow && std::abs(series.points[p].y - row) > 0.5) continue;
             const QPointF delta = pixelOf({s, p}) - position;
             // In column plots the column decides, the height only breaks ties.
-            const double distance = isColumn
-                                        ? std::abs(delta.x()) + 1e-3 * std::min(std::abs(delta.y()), 1e4)
+            const double distance = isColumn ? std::abs(delta.x()) + 1e-3 * std::min(std::abs(delta.y()), 1e4)
+                                    : isRow
+                                        ? std::abs(delta.x())
                                         : std::max(0.0, std::hypot(delta.x(), delta.y()) - series.points[p].size / 2.0);
             if (distance >= bestDistance) continue;
             bestDistance = distance;
@@ -188,6 +207,7 @@ std::optional<PointRef> PlotCanvas::pointAt(QPointF position) const {
         }
     }
     const double column = axisRect()->width() / std::max(1.0, xAxis->range().size()) / 2.0;
+    if (isRow) return best;
     return bestDistance <= (isColumn ? std::max(kReach, column) + 10.0 : kReach) ? best : std::nullopt;
 }
 
@@ -227,6 +247,27 @@ std::optional<std::size_t> PlotCanvas::draggableLineAt(QPointF position) const {
     return std::nullopt;
 }
 
+QPointF PlotCanvas::valueAt(QPointF position) const {
+    return {fromAxis(m_state.scene.x, xAxis->pixelToCoord(position.x())),
+            fromAxis(m_state.scene.y, yAxis->pixelToCoord(position.y()))};
+}
+
+std::optional<PointRef> PlotCanvas::draggablePointAt(QPointF position) const {
+    const auto ref = pointAt(position);
+    if (!ref || !m_state.scene.series[ref->series].isDraggable) return std::nullopt;
+    const QPointF delta = pixelOf(*ref) - position;
+    return std::hypot(delta.x(), delta.y()) <= kReach ? ref : std::nullopt;
+}
+
+QRectF PlotCanvas::cellRect(const PlotSeries& series, const PlotPoint& point) const {
+    const double x = toAxis(m_state.scene.x, point.x), y = toAxis(m_state.scene.y, point.y);
+    const auto corner = [&](double side) {
+        return QPointF(xAxis->coordToPixel(x + side * series.width / 2.0),
+                       yAxis->coordToPixel(y + side * series.height / 2.0));
+    };
+    return QRectF(corner(-1.0), corner(1.0)).normalized();
+}
+
 void PlotCanvas::setCursorPoint(std::optional<PointRef> ref) {
     if (m_cursor == ref) return;
     m_cursor = ref;
@@ -253,6 +294,7 @@ void PlotCanvas::showWhatFits() {
 
 void PlotCanvas::dropLongTitles() {
     const QFontMetrics metrics(m_state.theme.smallFont());
+    if (m_rowTicker) yAxis->setLabel(QString());  // the names say it, and they need the room
     for (QCPAxis* axis : {xAxis, yAxis, yAxis2}) {
         const int length = axis->orientation() == Qt::Horizontal ? axisRect()->width() : axisRect()->height();
         if (metrics.horizontalAdvance(axis->label()) > length) axis->setLabel(QString());
@@ -310,6 +352,8 @@ void PlotCanvas::keepAspect() {
 void PlotCanvas::updateLayout() {
     showWhatFits();
     QCustomPlot::updateLayout();  // a first pass tells how much room the axes have
+    planRows();
+    planRowNames();
     dropLongTitles();
     planNames();
     keepAspect();
@@ -328,6 +372,15 @@ void PlotCanvas::paintEvent(QPaintEvent* event) {
     if (!QRectF(axisRect()->rect()).adjusted(-8, -8, 8, 8).contains(at)) return;
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
+    const PlotSeries& series = m_state.scene.series[m_cursor->series];
+    if (series.mark == Mark::Cells) {
+        const QRectF cell = cellRect(series, series.points[m_cursor->point]).adjusted(-1.5, -1.5, 1.5, 1.5);
+        painter.setPen(QPen(m_state.theme.background, 4));
+        painter.drawRect(cell);
+        painter.setPen(QPen(m_state.theme.text, 2));
+        painter.drawRect(cell);
+        return;
+    }
     const double radius =
         std::max(7.0, m_state.scene.series[m_cursor->series].points[m_cursor->point].size / 2.0 + 3.0);
     painter.setPen(QPen(m_state.theme.background, 4));
@@ -339,6 +392,7 @@ void PlotCanvas::paintEvent(QPaintEvent* event) {
 void PlotCanvas::render(QPaintDevice* device, QSize size, double scale) {
     const PlotTheme screenTheme = std::exchange(m_state.theme, PlotTheme::print());
     const QCPRange x = xAxis->range(), y = yAxis->range();
+    m_isRendering = true;
     applyTheme();
     {
         QCPPainter painter;
@@ -349,6 +403,7 @@ void PlotCanvas::render(QPaintDevice* device, QSize size, double scale) {
         }
     }
     m_state.theme = screenTheme;
+    m_isRendering = false;
     m_isSettingRange = true;
     xAxis->setRange(x);
     yAxis->setRange(y);

@@ -58,6 +58,20 @@ public:
     std::optional<std::size_t> draggableLineAt(QPointF position) const;
     double lineValueAt(const PlotLine& line, QPointF position) const;
     double linePixel(const PlotLine& line) const;
+    /// The point of a draggable series within reach of `position`.
+    std::optional<PointRef> draggablePointAt(QPointF position) const;
+    /// Axis values at `position`, by the bottom and left axes.
+    QPointF valueAt(QPointF position) const;
+    QRectF cellRect(const PlotSeries& series, const PlotPoint& point) const;
+
+    /// Axes with a least spacing show as many rows as fit and are scrolled.
+    bool hasRows() const { return m_state.scene.y.leastSpacing > 0.0 && !m_state.scene.isEmpty(); }
+    /// Visible rows (first, count) and all rows (first, count), as coordinates.
+    QCPRange visibleRows() const { return yAxis->range(); }
+    QCPRange allRows() const { return m_homeY; }
+    void scrollRowsTo(double first);
+    /// Makes rows higher (factor > 1) or lower; the row at `pixel` stays where it is.
+    void zoomRows(double factor, double pixel);
 
     void setCursorPoint(std::optional<PointRef> ref);
     /// Draws plot at `size` in the print theme, without cursor, with any painter device.
@@ -72,18 +86,22 @@ private:
     void setTicker(QCPAxis* axis, const PlotAxis& spec);
     void dropLongTitles();
     void planNames();
+    void planRows();
+    void planRowNames();
     void showWhatFits();
     void keepAspect();
     void keepInside(QCPAxis* axis, const QCPRange& home);
 
     CanvasState m_state;
     class HeaderElement* m_header = nullptr;
-    QSharedPointer<NameTicker> m_nameTicker;
+    QSharedPointer<NameTicker> m_nameTicker, m_rowTicker;
     QCPRange m_homeX, m_homeY;
     std::optional<PointRef> m_cursor;
     bool m_isZoomed = false;
     bool m_isSettingRange = false;
     bool m_isRendering = false;
+    double m_rowTop = 0.0;      ///< first visible coordinate of a scrolled axis
+    double m_rowSpacing = 0.0;  ///< pixels per row the user asked for; 0: as planned
 };
 
 }  // namespace equant::plots

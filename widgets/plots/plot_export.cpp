@@ -49,6 +49,7 @@ QByteArray svgOf(PlotCanvas* canvas, QSize size, const QString& title) {
 }  // namespace
 
 QImage PlotView::toImage(QSize size, double scale) {
+    m_impl->flush(this);
     QImage image((QSizeF(size) * scale).toSize(), QImage::Format_ARGB32_Premultiplied);
     if (image.isNull()) return image;
     image.fill(Qt::white);
@@ -63,6 +64,7 @@ void PlotView::paintTo(QPainter* painter, const QRectF& rect) {
     const double perUnit = std::abs(painter->transform().m11()) * kScreenDpi / dpi;  // plot pixels per painter unit
     const QSize size = (rect.size() * perUnit).toSize();
     if (size.width() < 1 || size.height() < 1) return;
+    m_impl->flush(this);
     QPicture picture;
     m_impl->canvas->render(&picture, size);
     painter->save();
@@ -80,6 +82,7 @@ bool PlotView::exportPlot(const QString& path, QString* error, QSize size) {
         if (error) *error = message;
         return false;
     };
+    m_impl->flush(this);
     const QString suffix = QFileInfo(path).suffix().toLower();
     QByteArray bytes;
     if (suffix == QStringLiteral("csv")) {

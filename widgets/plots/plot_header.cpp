@@ -40,6 +40,7 @@ void HeaderElement::plan(int width, int level) {
     m_titleLines.clear();
     m_detail.clear();
     m_entries.clear();
+    m_scaleRect = QRect();
     m_height = 0;
     if (level == 0 || m_state.title().isEmpty() || m_state.scene.isEmpty()) return;
     const int room = std::max(10, width - 2 * kLeft);
@@ -78,6 +79,7 @@ void HeaderElement::planLegend(int width, int top) {
         x += entryWidth + kEntryGap;
     }
     if (!m_entries.isEmpty()) m_height = y + rowHeight;
+    planScale(width, x, y, rows);
 }
 
 void HeaderElement::draw(QCPPainter* painter) {
@@ -104,7 +106,9 @@ void HeaderElement::draw(QCPPainter* painter) {
         const QPointF centre(rect.left() + kIconWidth / 2.0, rect.center().y());
         const QColor colour = theme.colour(series.ink);
         painter->setAntialiasing(true);
-        const bool isBlock = series.mark == Mark::Bars || series.mark == Mark::Intervals;
+        if (series.mark == Mark::Cells)
+            drawCell(painter, QRectF(centre.x() - 9, centre.y() - 6, 18, 12), series.cells, 0.5, theme);
+        const bool isBlock = series.mark == Mark::Bars || series.mark == Mark::Intervals || series.mark == Mark::Band;
         const bool isLine = series.mark == Mark::Line || series.mark == Mark::Connectors || series.mark == Mark::Arrows;
         if (isBlock) {
             const QRectF block(centre.x() - 7, centre.y() - 4, 14, 8);
@@ -121,16 +125,20 @@ void HeaderElement::draw(QCPPainter* painter) {
             }
         }
         if (isLine) {
-            painter->setPen(QPen(colour, 1.8, series.isDashed ? Qt::DashLine : Qt::SolidLine));
+            painter->setPen(QPen(colour, 1.8,
+                                 series.isDotted   ? Qt::DotLine
+                                 : series.isDashed ? Qt::DashLine
+                                                   : Qt::SolidLine));
             painter->drawLine(QPointF(centre.x() - 10, centre.y()), QPointF(centre.x() + 10, centre.y()));
         }
         if (series.mark == Mark::Arrows)
             drawSymbol(painter, Symbol::TriangleDown, centre, 6, colour, true, theme.background);
-        else if (!isBlock && series.mark != Mark::Connectors)
+        else if (!isBlock && series.mark != Mark::Connectors && series.mark != Mark::Cells && series.size > 0.0)
             drawSymbol(painter, series.symbol, centre, 7, colour, series.isFilled, theme.background);
         painter->setPen(theme.text);
         painter->drawText(rect.adjusted(kIconWidth + 6, 0, 2, 0), Qt::AlignLeft | Qt::AlignVCenter, entry.text);
     }
+    if (!m_scaleRect.isNull()) drawScale(painter, QRectF(m_scaleRect).translated(mRect.left() + kLeft, mRect.top()));
 }
 
 }  // namespace equant::plots

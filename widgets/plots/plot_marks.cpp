@@ -35,6 +35,22 @@ QPolygonF symbolPolygon(Symbol symbol, QPointF c, double r) {
     }
 }
 
+void drawPadlock(QPainter* painter, QPointF c, double size, const QColor& colour, const QColor& background) {
+    const double r = size / 2.0;
+    painter->setPen(QPen(colour, std::max(1.2, size * 0.16)));
+    painter->setBrush(Qt::NoBrush);
+    const QRectF shackle(c.x() - r * 0.55, c.y() - r * 1.15, r * 1.1, r * 1.4);
+    painter->drawArc(shackle, 0, 180 * 16);
+    painter->drawLine(QLineF(shackle.left(), shackle.center().y(), shackle.left(), c.y()));
+    painter->drawLine(QLineF(shackle.right(), shackle.center().y(), shackle.right(), c.y()));
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(colour);
+    painter->drawRoundedRect(QRectF(c.x() - r * 0.9, c.y() - r * 0.2, r * 1.8, r * 1.3), r * 0.2, r * 0.2);
+    if (size < 9.0) return;
+    painter->setBrush(background);
+    painter->drawEllipse(c + QPointF(0, r * 0.4), r * 0.22, r * 0.28);
+}
+
 }  // namespace
 
 void drawSymbol(QPainter* painter, Symbol symbol, QPointF centre, double size, const QColor& colour, bool isFilled,
@@ -48,6 +64,7 @@ void drawSymbol(QPainter* painter, Symbol symbol, QPointF centre, double size, c
         painter->drawLine(QLineF(centre.x() - d, centre.y() + e, centre.x() + d, centre.y() - e));
         return;
     }
+    if (symbol == Symbol::Padlock) return drawPadlock(painter, centre, size, colour, background);
     if (isFilled)
         painter->setPen(size < 6.0 ? QPen(Qt::NoPen) : QPen(background, 0.6));
     else
@@ -141,8 +158,11 @@ void SeriesMarks::draw(QCPPainter* painter) {
     if (!mKeyAxis || !mValueAxis || series().points.empty()) return;
     const double count = std::max(1.0, mKeyAxis->range().size());
     m_spacing = m_state.scene.pick == Pick::Column ? mKeyAxis->axisRect()->width() / count : 100.0;
+    const bool isRow = m_state.scene.pick == Pick::Row;
+    if (isRow) m_spacing = mValueAxis->axisRect()->height() / std::max(1.0, mValueAxis->range().size());
     painter->setAntialiasing(true);
     if (series().mark == Mark::Line) drawLine(painter);
+    if (series().mark == Mark::Band) return drawBand(painter);
     const QColor usual = m_state.theme.colour(series().ink);
     const double margin = series().mark == Mark::Arrows ? 1e9 : 1.0;
     for (const PlotPoint& point : series().points) {
@@ -150,6 +170,7 @@ void SeriesMarks::draw(QCPPainter* painter) {
         if (m_state.scene.pick == Pick::Column &&
             (x < mKeyAxis->range().lower - margin || x > mKeyAxis->range().upper + margin))
             continue;
+        if (isRow && (point.y < mValueAxis->range().lower - 1.0 || point.y > mValueAxis->range().upper + 1.0)) continue;
         const QColor colour = point.isFlagged ? m_state.theme.alert : usual;
         painter->setOpacity(m_state.opacityOf(point.key));
         drawPoint(painter, point, colour);
@@ -167,10 +188,26 @@ void SeriesMarks::drawLine(QCPPainter* painter) const {
     for (const PlotPoint& point : series().points) polyline << anchor(point);
     painter->setOpacity(m_state.isFading ? 0.5 : 1.0);
     const double width = m_spacing < 4.0 ? 1.0 : 1.6;
-    painter->setPen(QPen(m_state.theme.colour(series().ink), width, series().isDashed ? Qt::DashLine : Qt::SolidLine,
-                         Qt::RoundCap, Qt::RoundJoin));
+    const Qt::PenStyle style = series().isDotted ? Qt::DotLine : series().isDashed ? Qt::DashLine : Qt::SolidLine;
+    painter->setPen(QPen(m_state.theme.colour(series().ink), width, style, Qt::RoundCap, Qt::RoundJoin));
     painter->setBrush(Qt::NoBrush);
     painter->drawPolyline(polyline);
+    painter->setOpacity(1.0);
+}
+
+void SeriesMarks::drawBand(QCPPainter* painter) const {
+    QPolygonF outline, back;
+    for (const PlotPoint& point : series().points) {
+        outline << anchor(point);
+        back.prepend(pixel(point.x, point.y2));
+    }
+    outline += back;
+    QColor fill = m_state.theme.colour(series().ink);
+    fill.setAlphaF(m_state.theme.isDark ? 0.24F : 0.16F);
+    painter->setPen(Qt::NoPen);
+    painter->setBrush(fill);
+    painter->setOpacity(m_state.opacityOf(series().points.front().key));
+    painter->drawPolygon(outline);
     painter->setOpacity(1.0);
 }
 
@@ -186,9 +223,15 @@ void SeriesMarks::drawPoint(QCPPainter* painter, const PlotPoint& point, const Q
             return drawArrow(painter, point, colour);
         case Mark::Connectors:
             painter->setPen(QPen(colour, std::clamp(m_spacing * 0.25, 0.8, 1.8)));
-            painter->drawLine(QLineF(pixel(point.x, point.y2), centre));
+            painter->drawLine(QLineF(pixel(std::isfinite(point.x2) ? point.x2 : point.x, point.y2), centre));
+            return;
+        case Mark::Cells:
+            return drawCell(painter, static_cast<const PlotCanvas*>(mParentPlot)->cellRect(series(), point),
+                            series().cells, point.value, m_state.theme);
+        case Mark::Band:
             return;
         case Mark::Line:
+            if (series().size <= 0.0) return;
             if (m_spacing >= 7.0 || point.isFlagged || m_state.selection.contains(point.key))
                 drawSymbol(painter, series().symbol, centre, std::min(symbolSize(point), 6.5), colour,
                            series().isFilled, background);
@@ -199,6 +242,11 @@ void SeriesMarks::drawPoint(QCPPainter* painter, const PlotPoint& point, const Q
             [[fallthrough]];
         case Mark::Points:
             break;
+    }
+    if (series().hasHalo) {
+        painter->setPen(Qt::NoPen);
+        painter->setBrush(background);
+        painter->drawEllipse(centre, symbolSize(point) / 2.0 + 2.0, symbolSize(point) / 2.0 + 2.0);
     }
     QColor fill = colour;
     if (point.size > 12.0) fill.setAlphaF(0.75F);  // large symbols overlap

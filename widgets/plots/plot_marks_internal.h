@@ -16,6 +16,9 @@ void drawSymbol(QPainter* painter, Symbol symbol, QPointF centre, double size, c
 /// A hollow block: outline, light fill and diagonal lines. Not a Qt brush pattern: those get lost in SVG files.
 void drawHatched(QPainter* painter, const QRectF& rect, const QColor& colour);
 
+/// One cell of a heat map; `value` is its colour, 0..1.
+void drawCell(QPainter* painter, QRectF rect, CellStyle style, double value, const PlotTheme& theme);
+
 /// Marks of scene.series[index]. Registered with (and owned by) the plot.
 class SeriesMarks : public QCPAbstractPlottable {
 public:
@@ -37,6 +40,7 @@ private:
     double symbolSize(const PlotPoint& point) const;
     QRectF columnRect(const PlotPoint& point) const;
     void drawLine(QCPPainter* painter) const;
+    void drawBand(QCPPainter* painter) const;
     void drawPoint(QCPPainter* painter, const PlotPoint& point, const QColor& colour) const;
     void drawBar(QCPPainter* painter, const PlotPoint& point, const QColor& colour) const;
     void drawInterval(QCPPainter* painter, const PlotPoint& point, const QColor& colour) const;
@@ -101,11 +105,14 @@ private:
         QString text;
     };
     void planLegend(int width, int top);
+    void planScale(int width, int x, int y, int rows);
+    void drawScale(QCPPainter* painter, QRectF rect) const;
 
     const CanvasState& m_state;
     QStringList m_titleLines;
     QString m_detail;
     QList<Entry> m_entries;
+    QRect m_scaleRect;  ///< colour scale, null: none
     int m_height = 0;
 };
 

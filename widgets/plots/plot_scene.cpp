@@ -60,7 +60,8 @@ QString numberText(double value, int significantDigits) {
     if (std::isinf(value)) return value > 0 ? QStringLiteral("∞") : QStringLiteral("−∞");
     QString text = QLocale().toString(value, 'g', significantDigits);
     // As many digits as the whole part needs, rather than an exponent.
-    if (std::abs(value) >= std::pow(10.0, significantDigits) && std::abs(value) < 1e7) text = QLocale().toString(value, 'f', 0);
+    if (std::abs(value) >= std::pow(10.0, significantDigits) && std::abs(value) < 1e7)
+        text = QLocale().toString(value, 'f', 0);
     return text.replace(u'-', QChar(0x2212));
 }
 

@@ -18,14 +18,24 @@ namespace equant::plots {
 
 inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
+/// How the cells of a heat map look; no meaning rests on their colour alone.
+enum class CellStyle {
+    Full,     ///< the whole cell in the colour of its value
+    Dotted,   ///< a smaller, paler patch in a dotted border: predicted
+    Hatched,  ///< faint lines: nothing known
+    Grey      ///< plain: does not apply
+};
+
 enum class Mark {
     Bars,        ///< from y2 (default 0) to y, series width
     Line,        ///< polyline through the points, with symbols when there is room
     Points,      ///< symbols
     Intervals,   ///< vertical band from y2 to y, tick at mid
-    Connectors,  ///< thin line from (x, y2) to (x, y)
+    Connectors,  ///< thin line from (x2, y2) to (x, y), x2 default x
     Lollipops,   ///< stem from y2 (default 0) to y with a symbol
-    Arrows       ///< from (x2, y2) to (x, y)
+    Arrows,      ///< from (x2, y2) to (x, y)
+    Cells,       ///< rectangles of series width and height around (x, y), coloured by value
+    Band         ///< area between y2 and y along x, without symbols
 };
 
 /// One datum. Unused coordinates are kNone.
@@ -37,6 +47,7 @@ struct PlotPoint {
     double size = 0.0;                                  ///< symbol diameter in pixels; 0: the series decides
     bool isFlagged = false;                             ///< drawn in the alert colour with an extra mark
     bool isCappedAbove = false, isCappedBelow = false;  ///< goes on beyond the axis: an arrow head says so
+    double value = kNone;                               ///< cells: colour, 0..1
     QString text = {};                                  ///< value label beside the mark
     QString hover = {};                                 ///< read-out, several lines, first one is the heading
 };
@@ -55,6 +66,11 @@ struct PlotSeries {
     double offset = 0.0;  ///< added to x when drawn, in x units
     double size = 7.0;    ///< symbol diameter in pixels
     std::vector<PlotPoint> points = {};
+    double height = 0.92;  ///< cells, in y units
+    CellStyle cells = CellStyle::Full;
+    bool isDotted = false;     ///< lines: dots instead of dashes, for what is predicted
+    bool hasHalo = false;      ///< symbols: a rim in the background colour, for symbols on cells
+    bool isDraggable = false;  ///< the user moves its points, see PlotView::pointMoved()
 };
 
 enum class Scale { Linear, Log, SignedLog };
@@ -68,6 +84,8 @@ struct PlotAxis {
     double threshold = 1.0;  ///< SignedLog: linear within +-threshold
     QStringList names = {};  ///< Ticks::Names: label of x = 0, 1, 2 ...
     bool hasGrid = true;
+    bool isReversed = false;    ///< y: the lower end is at the top
+    double leastSpacing = 0.0;  ///< y: pixels a unit needs on screen; longer axes are scrolled. 0: all is shown
 };
 
 /// A reference line across the plot.
@@ -95,7 +113,17 @@ struct PlotNote {
     QString text = {};
 };
 
-enum class Pick { Column /* nearest x, anywhere in the plot */, Nearest /* close to a mark */ };
+enum class Pick {
+    Column,   ///< nearest x, anywhere in the plot
+    Nearest,  ///< close to a mark
+    Row       ///< nearest x among the marks of the row below the pointer; the cursor walks in both directions
+};
+
+/// Legend of cell colours: texts at equal distances along the scale, from value 0 to value 1.
+struct PlotColourScale {
+    QString title = {};
+    QStringList stops = {};
+};
 
 struct PlotScene {
     QString title = {};    ///< the finding
@@ -111,6 +139,7 @@ struct PlotScene {
     bool isEqualAspect = false;
     bool canToggleLog = false;
     int skipped = 0;  ///< items left out because they are not finite
+    std::optional<PlotColourScale> colourScale = std::nullopt;
 
     bool isEmpty() const;
     const PlotSeries* find(const QString& name) const;

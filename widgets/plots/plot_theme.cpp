@@ -65,10 +65,16 @@ QColor PlotTheme::colour(Ink ink) const {
             return alert;
         case Role::Muted:
             return muted;
+        case Role::Text:
+            return text;
         case Role::Category:
             break;
     }
     return categories[static_cast<std::size_t>(std::abs(ink.index) % kCategoryCount)];
+}
+
+QColor PlotTheme::scaleColour(double t) const {
+    return sequentialColour(isDark ? t : 1.0 - t);
 }
 
 QFont PlotTheme::titleFont() const {

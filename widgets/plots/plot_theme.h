@@ -12,7 +12,7 @@
 namespace equant::plots {
 
 /// What a mark means; the theme decides how it looks.
-enum class Role { Before, After, Accent, Secondary, Alert, Muted, Category };
+enum class Role { Before, After, Accent, Secondary, Alert, Muted, Category, Text };
 
 /// A colour by meaning. `index` picks among the categories (modulo kCategoryCount).
 struct Ink {
@@ -22,7 +22,7 @@ struct Ink {
 };
 
 /// Marker shapes, so that series differ without colour.
-enum class Symbol { Circle, Square, Diamond, TriangleUp, TriangleDown, Plus, Cross, Star };
+enum class Symbol { Circle, Square, Diamond, TriangleUp, TriangleDown, Plus, Cross, Star, Padlock };
 
 inline constexpr int kCategoryCount = 8;
 inline constexpr double kMarkContrast = 3.0;
@@ -38,6 +38,8 @@ struct PlotTheme {
     QFont font;  ///< pixel sized, so that exports do not depend on the device's resolution
 
     QColor colour(Ink ink) const;
+    /// Sequential scale that starts near the background: more is farther from it; t in 0..1 is clamped.
+    QColor scaleColour(double t) const;
     QFont titleFont() const;
     QFont smallFont() const;
 

@@ -4,10 +4,11 @@
 #include <QAccessible>
 #include <QAccessibleWidget>
 #include <QEvent>
+#include <QHBoxLayout>
 #include <QKeyEvent>
 #include <QMenu>
 #include <QMouseEvent>
-#include <QVBoxLayout>
+#include <QScrollBar>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -81,6 +82,78 @@ std::size_t PlotView::Impl::nearest(std::size_t series, double x) const {
     return static_cast<std::size_t>(it - points.begin());
 }
 
+std::optional<PointRef> PlotView::Impl::again(const QString& name, const PlotPoint& point) const {
+    std::optional<PointRef> best;
+    double least = std::numeric_limits<double>::max();
+    for (const std::size_t s : navigable()) {
+        const PlotSeries& series = scene().series[s];
+        // Cells change their series when they are measured; other marks may move within theirs.
+        const double penalty = series.name == name || series.mark == Mark::Cells ? 0.0 : 1e9;
+        for (std::size_t p = 0; p < series.points.size(); ++p) {
+            if (series.points[p].key != point.key) continue;
+            const double distance = penalty + std::hypot(series.points[p].x - point.x, series.points[p].y - point.y);
+            if (distance >= least) continue;
+            least = distance;
+            best = PointRef{s, p};
+        }
+    }
+    return best;
+}
+
+std::optional<PointRef> PlotView::Impl::rowBeside(const PointRef& ref, int step) const {
+    std::optional<PointRef> best;
+    const PlotPoint& from = point(ref);
+    double least = std::numeric_limits<double>::max();
+    for (const std::size_t s : navigable()) {
+        const auto& points = scene().series[s].points;
+        for (std::size_t p = 0; p < points.size(); ++p) {
+            const double rows = (points[p].y - from.y) * step;
+            if (rows < 0.5) continue;
+            const double distance = rows * 1e6 + std::abs(points[p].x - from.x);
+            if (distance >= least) continue;
+            least = distance;
+            best = PointRef{s, p};
+        }
+    }
+    return best;
+}
+
+std::optional<PointRef> PlotView::Impl::besideInRow(const PointRef& ref, int step, bool toEnd) const {
+    std::optional<PointRef> best;
+    const PlotPoint& from = point(ref);
+    double least = std::numeric_limits<double>::max();
+    for (const std::size_t s : navigable()) {
+        const auto& points = scene().series[s].points;
+        for (std::size_t p = 0; p < points.size(); ++p) {
+            const double columns = (points[p].x - from.x) * step;
+            if (std::abs(points[p].y - from.y) > 0.5 || columns < 1e-9) continue;
+            const double distance = toEnd ? -columns : columns;
+            if (distance >= least) continue;
+            least = distance;
+            best = PointRef{s, p};
+        }
+    }
+    return best;
+}
+
+std::optional<PointRef> PlotView::Impl::firstInRows() const {
+    std::optional<PointRef> best;
+    for (const std::size_t s : navigable())
+        for (std::size_t p = 0; p < scene().series[s].points.size(); ++p) {
+            const PlotPoint& each = scene().series[s].points[p];
+            const bool isSeen = each.y >= canvas->visibleRows().lower;
+            if (isSeen && (!best || std::pair(each.y, each.x) < std::pair(point(*best).y, point(*best).x)))
+                best = {s, p};
+        }
+    return best;
+}
+
+void PlotView::Impl::flush(PlotView* view) {
+    if (!later->isActive()) return;
+    later->stop();
+    view->rebuild(true);
+}
+
 PlotView::PlotView(QWidget* parent) : QWidget(parent), m_impl(std::make_unique<Impl>()) {
     static const bool isFactoryInstalled = (QAccessible::installFactory(makeAccessible), true);
     Q_UNUSED(isFactoryInstalled)
@@ -99,9 +172,21 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_impl(std::make_unique<I
     m_impl->readOut->setBackgroundRole(QPalette::ToolTipBase);
     m_impl->readOut->setForegroundRole(QPalette::ToolTipText);
     m_impl->readOut->hide();
-    auto* layout = new QVBoxLayout(this);
+    m_impl->scrollBar = new QScrollBar(Qt::Vertical, this);
+    m_impl->scrollBar->setAccessibleName(tr("Rows"));
+    m_impl->scrollBar->hide();
+    m_impl->later = new QTimer(this);
+    m_impl->later->setSingleShot(true);
+    m_impl->later->setInterval(15);
+    connect(m_impl->later, &QTimer::timeout, this, [this] { rebuild(true); });
+    connect(m_impl->scrollBar, &QScrollBar::valueChanged, this,
+            [this](int value) { m_impl->canvas->scrollRowsTo(value / 100.0); });
+    connect(m_impl->canvas, &QCustomPlot::afterReplot, this, &PlotView::updateScrollBar);
+    auto* layout = new QHBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_impl->canvas);
+    layout->setSpacing(0);
+    layout->addWidget(m_impl->canvas, 1);
+    layout->addWidget(m_impl->scrollBar);
     setFocusPolicy(Qt::StrongFocus);
     m_impl->canvas->applyScene(false);
 }
@@ -111,6 +196,8 @@ PlotView::~PlotView() {
 }
 
 const PlotScene& PlotView::scene() const {
+    // A rebuild that is due is made up for: what is seen of a plot is always its data.
+    if (m_impl->later->isActive()) m_impl->flush(const_cast<PlotView*>(this));
     return m_impl->scene();
 }
 
@@ -143,6 +230,7 @@ void PlotView::setSelection(const QStringList& keys) {
     if (wanted == m_impl->canvas->state().selection) return;
     m_impl->canvas->state().selection = wanted;
     m_impl->canvas->state().updateFading();
+    if (keys.size() == 1) ensureVisible(keys.front());
     m_impl->canvas->replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -206,14 +294,40 @@ QPointF PlotView::pointPosition(const QString& seriesName, const QString& key) c
 
 void PlotView::lineMoved(const QString&, double, bool) {}
 
+void PlotView::pointMoved(const QString&, const PlotPoint&, QPointF, bool) {}
+
+void PlotView::pointActivated(const QString&, const PlotPoint&) {}
+
+const PlotPoint* PlotView::pointOfInterest() const {
+    const auto& ref = m_impl->hovered ? m_impl->hovered : m_impl->cursor;
+    return ref ? &m_impl->point(*ref) : nullptr;
+}
+
+void PlotView::rebuildSoon() {
+    if (!m_impl->later->isActive()) m_impl->later->start();
+}
+
 void PlotView::rebuild(bool keepView) {
-    m_impl->hovered.reset();
-    m_impl->cursor.reset();
-    m_impl->hideReadOut();
-    m_impl->canvas->state().scene = buildScene();
+    m_impl->later->stop();
+    const PlotScene old = std::exchange(m_impl->canvas->state().scene, buildScene());
+    const auto again = [&](std::optional<PointRef>& ref) {
+        if (!ref) return;
+        const PlotSeries& series = old.series[ref->series];
+        ref = keepView ? m_impl->again(series.name, series.points[ref->point]) : std::nullopt;
+    };
+    again(m_impl->hovered);
+    again(m_impl->cursor);
     m_impl->canvas->applyScene(keepView);
     setAccessibleName(title());
-    setAccessibleDescription(scene().isEmpty() ? emptyText() : scene().summary);
+    setAccessibleDescription(m_impl->cursor      ? m_impl->point(*m_impl->cursor).hover
+                             : scene().isEmpty() ? emptyText()
+                                                 : scene().summary);
+    const auto& shown = m_impl->hovered ? m_impl->hovered : m_impl->cursor;
+    m_impl->canvas->setCursorPoint(shown);
+    if (!shown)
+        m_impl->hideReadOut();
+    else if (m_impl->readOut->isVisible())
+        m_impl->showReadOut(*shown, m_impl->canvas->pixelOf(*shown).toPoint());
 }
 
 void PlotView::changeEvent(QEvent* event) {
@@ -231,9 +345,14 @@ void PlotView::changeEvent(QEvent* event) {
 void PlotView::moveCursor(int step, bool toEnd) {
     const std::vector<std::size_t> series = m_impl->navigable();
     if (series.empty()) return;
+    if (!m_impl->cursor && scene().pick == Pick::Row) return setCursor(m_impl->firstInRows());
     if (!m_impl->cursor) {
         const std::vector<std::size_t> order = m_impl->ordered(series.front());
         return setCursor(PointRef{series.front(), step > 0 && !toEnd ? order.front() : order.back()});
+    }
+    if (scene().pick == Pick::Row) {
+        if (const auto next = m_impl->besideInRow(*m_impl->cursor, step, toEnd)) setCursor(next);
+        return;
     }
     const std::vector<std::size_t> order = m_impl->ordered(m_impl->cursor->series);
     const auto at = std::find(order.begin(), order.end(), m_impl->cursor->point) - order.begin();
@@ -249,6 +368,16 @@ bool PlotView::changeSeries(int step) {
     if (at < 0 || at >= static_cast<std::ptrdiff_t>(series.size())) return false;
     const std::size_t next = series[static_cast<std::size_t>(at)];
     setCursor(PointRef{next, m_impl->nearest(next, m_impl->point(*m_impl->cursor).x)});
+    return true;
+}
+
+bool PlotView::moveRow(int step) {
+    if (scene().pick != Pick::Row || m_impl->navigable().empty()) return false;
+    if (!m_impl->cursor) {
+        moveCursor(1, false);
+        return true;
+    }
+    if (const auto next = m_impl->rowBeside(*m_impl->cursor, step)) setCursor(next);
     return true;
 }
 
@@ -268,12 +397,19 @@ void PlotView::setCursor(std::optional<PointRef> ref) {
         axis->setRange(x, axis->range().size(), Qt::AlignCenter);
         m_impl->canvas->replot();
     }
+    if (m_impl->canvas->hasRows()) {
+        m_impl->showRow(point.y);
+        m_impl->canvas->replot();
+    }
     m_impl->showReadOut(*ref, m_impl->canvas->pixelOf(*ref).toPoint());
     setAccessibleDescription(point.hover);
     emit itemHovered(point.key);
 }
 
-void PlotView::activate(const QString& key, bool toggles) {
+void PlotView::activate(PointRef ref, bool toggles) {
+    const PlotPoint point = m_impl->point(ref);
+    const QString series = scene().series[ref.series].name;
+    const QString key = point.key;
     if (key.isEmpty()) return;
     QStringList keys{key};
     if (toggles) {
@@ -284,11 +420,13 @@ void PlotView::activate(const QString& key, bool toggles) {
             keys += key;
     }
     selectByUser(keys);
+    if (!toggles) pointActivated(series, point);
     emit itemActivated(key);
 }
 
 void PlotView::zoomBy(double factor) {
     PlotCanvas* canvas = m_impl->canvas;
+    if (canvas->hasRows()) return canvas->zoomRows(1.0 / factor, canvas->axisRect()->center().y());
     const bool hasCursor = m_impl->cursor.has_value();
     const double centre =
         hasCursor ? toAxis(scene().x, m_impl->point(*m_impl->cursor).x) : canvas->xAxis->range().center();
@@ -310,16 +448,17 @@ void PlotView::keyPressEvent(QKeyEvent* event) {
         case Qt::Key_End:
             return moveCursor(1, true);
         case Qt::Key_Up:
-            if (!changeSeries(-1)) break;
+            if (!moveRow(-1) && !changeSeries(-1)) break;
             return;
         case Qt::Key_Down:
-            if (!changeSeries(1)) break;
+            if (!moveRow(1) && !changeSeries(1)) break;
             return;
         case Qt::Key_Return:
         case Qt::Key_Enter:
-            if (m_impl->cursor) return activate(cursorKey(), toggles);
+            if (m_impl->cursor) return activate(*m_impl->cursor, toggles);
             break;
         case Qt::Key_Escape:
+            if (cancelDrag()) return;
             if (m_impl->cursor) return setCursor(std::nullopt);
             if (!selection().isEmpty()) return selectByUser({});
             break;
@@ -353,100 +492,9 @@ void PlotView::focusOutEvent(QFocusEvent* event) {
     if (m_impl->cursor && event->reason() != Qt::PopupFocusReason) setCursor(std::nullopt);
 }
 
-void PlotView::hover(QPoint position) {
-    const auto ref = m_impl->canvas->pointAt(position);
-    const QString oldKey = m_impl->hovered ? m_impl->point(*m_impl->hovered).key : QString();
-    m_impl->hovered = ref;
-    m_impl->canvas->setCursorPoint(ref ? ref : m_impl->cursor);
-    if (ref)
-        m_impl->showReadOut(*ref, position);
-    else
-        m_impl->hideReadOut();
-    const QString key = ref ? m_impl->point(*ref).key : QString();
-    if (key != oldKey) emit itemHovered(key);
-    const bool isOnLine = m_impl->canvas->draggableLineAt(position).has_value();
-    m_impl->canvas->setCursor(isOnLine ? Qt::SizeVerCursor : ref ? Qt::PointingHandCursor : Qt::ArrowCursor);
-}
-
-bool PlotView::press(QMouseEvent* event) {
-    if (event->button() != Qt::LeftButton) return false;
-    m_impl->isPressed = true;
-    m_impl->pressPosition = event->position().toPoint();
-    m_impl->draggedLine = m_impl->canvas->draggableLineAt(event->position());
-    const bool isBox = event->modifiers() & Qt::ShiftModifier;
-    m_impl->canvas->setSelectionRectMode(isBox ? QCP::srmZoom : QCP::srmNone);
-    return m_impl->draggedLine.has_value();
-}
-
-bool PlotView::drag(QMouseEvent* event) {
-    if (!m_impl->isPressed) {
-        hover(event->position().toPoint());
-        return false;
-    }
-    if (m_impl->draggedLine && *m_impl->draggedLine < scene().lines.size()) {
-        const PlotLine line = scene().lines[*m_impl->draggedLine];
-        lineMoved(line.id, m_impl->canvas->lineValueAt(line, event->position()), false);
-        return true;
-    }
-    m_impl->hovered.reset();
-    m_impl->hideReadOut();
-    m_impl->canvas->setZoomed(true);
-    return false;
-}
-
-bool PlotView::release(QMouseEvent* event) {
-    if (event->button() != Qt::LeftButton || !m_impl->isPressed) return false;
-    m_impl->isPressed = false;
-    if (m_impl->draggedLine && *m_impl->draggedLine < scene().lines.size()) {
-        const PlotLine line = scene().lines[*m_impl->draggedLine];
-        m_impl->draggedLine.reset();
-        lineMoved(line.id, m_impl->canvas->lineValueAt(line, event->position()), true);
-        return true;
-    }
-    if ((event->position().toPoint() - m_impl->pressPosition).manhattanLength() < 4) {
-        const auto ref = m_impl->canvas->pointAt(event->position());
-        if (ref)
-            activate(m_impl->point(*ref).key, event->modifiers() & (Qt::ControlModifier | Qt::ShiftModifier));
-        else
-            selectByUser({});
-    }
-    return false;
-}
-
-bool PlotView::eventFilter(QObject* watched, QEvent* event) {
-    if (watched != m_impl->canvas) return QWidget::eventFilter(watched, event);
-    switch (event->type()) {
-        case QEvent::MouseButtonPress:
-            return press(static_cast<QMouseEvent*>(event));
-        case QEvent::MouseMove:
-            return drag(static_cast<QMouseEvent*>(event));
-        case QEvent::MouseButtonRelease:
-            return release(static_cast<QMouseEvent*>(event));
-        case QEvent::MouseButtonDblClick:
-            resetView();
-            return true;
-        case QEvent::Leave:
-            hover(QPoint(-1, -1));
-            return false;
-        case QEvent::Wheel: {
-            const auto* wheel = static_cast<QWheelEvent*>(event);
-            const bool isShifted = wheel->modifiers() & Qt::ShiftModifier;
-            const bool isColumn = scene().pick == Pick::Column;
-            m_impl->canvas->axisRect()->setRangeZoom(!isColumn   ? Qt::Horizontal | Qt::Vertical
-                                                     : isShifted ? Qt::Orientations(Qt::Vertical)
-                                                                 : Qt::Orientations(Qt::Horizontal));
-            m_impl->canvas->setZoomed(true);
-            m_impl->hideReadOut();
-            return false;
-        }
-        case QEvent::ContextMenu: {
-            std::unique_ptr<QMenu> menu(createContextMenu());
-            menu->exec(static_cast<QContextMenuEvent*>(event)->globalPos());
-            return true;
-        }
-        default:
-            return false;
-    }
+void PlotView::contextMenuEvent(QContextMenuEvent* event) {  // from the keyboard: the mouse's goes to the canvas
+    std::unique_ptr<QMenu> menu(createContextMenu());
+    menu->exec(m_impl->cursor ? mapToGlobal(m_impl->canvas->pixelOf(*m_impl->cursor).toPoint()) : event->globalPos());
 }
 
 QMenu* PlotView::createContextMenu() {

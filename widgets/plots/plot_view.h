@@ -2,7 +2,8 @@
 // PlotView: the widget every plot derives from. It draws a PlotScene and gives all plots the same manners: theme from
 // the palette, zoom, pan, read-out, keyboard cursor, linked selection by item keys, context menu, exports and the
 // data-table twin. Wheel zooms (Shift: the other axis), drag pans, Shift+drag zooms into a box, 0 or a double click
-// resets; arrows move the cursor, Tab changes the series, Enter selects. GUI thread only.
+// resets; arrows move the cursor, Tab changes the series, Enter selects. Plots with rows are scrolled instead (wheel,
+// scroll bar, drag; Ctrl+wheel changes the height of rows). GUI thread only.
 #pragma once
 
 #include <QWidget>
@@ -14,6 +15,8 @@
 class QMenu;
 class QMouseEvent;
 class QPainter;
+class QScrollBar;
+class QWheelEvent;
 
 namespace equant::plots {
 
@@ -47,6 +50,8 @@ public:
     bool isLogScale() const;
 
     void resetView();
+    /// Scrolls a plot with rows until the row of this item is seen.
+    void ensureVisible(const QString& key);
     /// Visible ranges in axis values (lower, upper).
     std::pair<double, double> visibleX() const;
     std::pair<double, double> visibleY() const;
@@ -91,6 +96,14 @@ protected:
     virtual PlotScene buildScene() const = 0;
     /// A draggable line moved; `isFinished` on release.
     virtual void lineMoved(const QString& id, double value, bool isFinished);
+    /// A point of a draggable series moves to `value` (unsnapped, in axis values); `point` as it was when pressed.
+    virtual void pointMoved(const QString& series, const PlotPoint& point, QPointF value, bool isFinished);
+    /// The user clicked a point or pressed Enter on it; after the selection changed, before itemActivated().
+    virtual void pointActivated(const QString& series, const PlotPoint& point);
+    /// What the pointer is on, else the keyboard cursor; null: nothing. Valid until the next rebuild.
+    const PlotPoint* pointOfInterest() const;
+    /// A rebuild that keeps the view, soon and once for many changes; scene() and exports do not wait for it.
+    void rebuildSoon();
     /// Call after every change of data or options. `keepView`: keep zoom and pan.
     void rebuild(bool keepView = false);
     /// For subclasses that select by themselves: selects and emits selectionChanged().
@@ -100,6 +113,7 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
     bool focusNextPrevChild(bool next) override;
     void focusOutEvent(QFocusEvent* event) override;
+    void contextMenuEvent(QContextMenuEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
@@ -107,7 +121,12 @@ private:
     void moveCursor(int step, bool toEnd);
     bool changeSeries(int step);
     void setCursor(std::optional<PointRef> ref);
-    void activate(const QString& key, bool toggles);
+    void activate(PointRef ref, bool toggles);
+    void movePoint(QPoint position, bool isFinished);
+    bool cancelDrag();
+    bool moveRow(int step);
+    bool wheel(QWheelEvent* event);
+    void updateScrollBar();
     void zoomBy(double factor);
     void hover(QPoint position);
     bool press(QMouseEvent* event);

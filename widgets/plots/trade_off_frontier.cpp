@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "widgets/plots/trade_off_frontier.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace equant::plots {
+namespace {
+
+QString keyOf(std::size_t index) {
+    return QStringLiteral("plan:%1").arg(index);
+}
+
+}  // namespace
+
+TradeOffFrontier::TradeOffFrontier(QWidget* parent) : PlotView(parent) {
+    setEmptyText(tr("Solve for a budget to see what every saving costs."));
+    rebuild();
+}
+
+void TradeOffFrontier::setData(TradeOffFrontierData content) {
+    m_data = std::move(content);
+    rebuild();
+}
+
+void TradeOffFrontier::setCurrent(FrontierPlan plan, const QString& cheapestLayer) {
+    m_data.current = std::move(plan);
+    m_data.cheapestLayer = cheapestLayer;
+    rebuildSoon();
+}
+
+std::vector<std::size_t> TradeOffFrontier::sweep() const {
+    std::vector<std::size_t> order;
+    for (std::size_t i = 0; i < m_data.plans.size(); ++i) {
+        const FrontierPlan& plan = m_data.plans[i];
+        if (plan.isOnSweep && std::isfinite(plan.costLeft) && std::isfinite(plan.predicted)) order.push_back(i);
+    }
+    std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+        return m_data.plans[a].costLeft < m_data.plans[b].costLeft;
+    });
+    return order;
+}
+
+QString TradeOffFrontier::marginalSentence() const {
+    const std::vector<std::size_t> order = sweep();
+    const double at = m_data.current.costLeft;
+    if (!std::isfinite(at)) return {};
+    // The slope of the sweep just below the present cost.
+    for (std::size_t i = 1; i < order.size(); ++i) {
+        const FrontierPlan& lower = m_data.plans[order[i - 1]];
+        const FrontierPlan& upper = m_data.plans[order[i]];
+        const bool isHere = lower.costLeft < at - 1e-9 && (at <= upper.costLeft + 1e-9 || i + 1 == order.size());
+        if (!isHere || upper.costLeft - lower.costLeft < 1e-9) continue;
+        const double gained = upper.predicted - lower.predicted;
+        const double loss = (m_data.isHigherBetter ? gained : -gained) / (upper.costLeft - lower.costLeft) * 0.01;
+        const QString amount = tr("%1 %2").arg(numberText(std::max(0.0, loss), 2),
+                                               m_data.unit == QStringLiteral("%") ? tr("points") : m_data.unit);
+        const QString sentence =
+            tr("The next %1 of %2 costs about %3")
+                .arg(percentText(1.0).replace(QStringLiteral(".0"), QString()), m_data.costName, amount.trimmed());
+        return m_data.cheapestLayer.isEmpty() ? sentence
+                                              : tr("%1, cheapest from layer %2").arg(sentence, m_data.cheapestLayer);
+    }
+    return {};
+}
+
+QString TradeOffFrontier::hoverOf(const FrontierPlan& plan) const {
+    QString text = plan.label.isEmpty() ? tr("Plan") : plan.label;
+    text += u'\n' + tr("%1 of %2 left").arg(percentText(100.0 * plan.costLeft), m_data.costName);
+    if (std::isfinite(plan.measured))
+        text += u'\n' + tr("measured %1 %2").arg(numberText(plan.measured, 4), m_data.unit);
+    if (std::isfinite(plan.low) && std::isfinite(plan.high))
+        text += u'\n' + tr("between %1 and %2").arg(numberText(plan.low, 4), numberText(plan.high, 4));
+    if (std::isfinite(plan.predicted))
+        text += u'\n' + tr("predicted %1 %2").arg(numberText(plan.predicted, 4), m_data.unit);
+    if (!plan.text.isEmpty()) text += u'\n' + plan.text;
+    return text;
+}
+
+PlotScene TradeOffFrontier::buildScene() const {
+    PlotScene scene;
+    PlotSeries curve{
+        .name = tr("Solver, predicted"), .mark = Mark::Line, .ink = {Role::Accent}, .isFilled = false, .size = 5.0};
+    curve.isDotted = true;
+    PlotSeries others{
+        .name = tr("Other plans, predicted"), .ink = {Role::Accent}, .symbol = Symbol::Square, .isFilled = false};
+    PlotSeries stars{.name = tr("Measured"), .ink = {Role::Before}, .symbol = Symbol::Star, .size = 12.0};
+    PlotSeries current{.name = tr("This plan, predicted"),
+                       .ink = {Role::Secondary},
+                       .symbol = Symbol::Diamond,
+                       .isFilled = false,
+                       .size = 12.0};
+    PlotSeries currentStar{
+        .name = tr("This plan, measured"), .ink = {Role::Secondary}, .symbol = Symbol::Star, .size = 14.0};
+    const auto at = [&](const FrontierPlan& plan, double score, const QString& key) {
+        return PlotPoint{.key = key, .x = 100.0 * plan.costLeft, .y = score, .hover = hoverOf(plan)};
+    };
+    const auto measured = [&](const FrontierPlan& plan, const QString& key) {
+        PlotPoint point = at(plan, plan.measured, key);
+        if (std::isfinite(plan.low) && std::isfinite(plan.high))
+            std::tie(point.low, point.high) = std::pair(plan.low, plan.high);
+        return point;
+    };
+    for (const std::size_t i : sweep())
+        curve.points.push_back(at(m_data.plans[i], m_data.plans[i].predicted, keyOf(i)));
+    for (std::size_t i = 0; i < m_data.plans.size(); ++i) {
+        const FrontierPlan& plan = m_data.plans[i];
+        const bool hasCost = std::isfinite(plan.costLeft);
+        if (!hasCost || (!std::isfinite(plan.predicted) && !std::isfinite(plan.measured))) {
+            ++scene.skipped;
+            continue;
+        }
+        if (std::isfinite(plan.predicted) && !plan.isOnSweep)
+            others.points.push_back(at(plan, plan.predicted, keyOf(i)));
+        if (std::isfinite(plan.measured)) stars.points.push_back(measured(plan, keyOf(i)));
+    }
+    if (std::isfinite(m_data.current.costLeft)) {
+        if (std::isfinite(m_data.current.predicted))
+            current.points.push_back(at(m_data.current, m_data.current.predicted, {}));
+        if (std::isfinite(m_data.current.measured)) currentStar.points.push_back(measured(m_data.current, {}));
+    }
+    scene.series = {std::move(curve), std::move(others), std::move(stars), std::move(current), std::move(currentStar)};
+    if (scene.isEmpty()) return scene;
+    double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
+    double left = 100.0, right = 100.0;
+    const auto include = [&](double value) {
+        if (!std::isfinite(value)) return;
+        lowest = std::min(lowest, value);
+        highest = std::max(highest, value);
+    };
+    for (const PlotSeries& series : scene.series)
+        for (const PlotPoint& point : series.points) {
+            include(point.y);
+            include(point.low);
+            include(point.high);
+            left = std::min(left, point.x);
+            right = std::max(right, point.x);
+        }
+    include(m_data.baseline);
+    std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.12);
+    std::tie(scene.x.lower, scene.x.upper) = padded(std::min(left, right - 10.0), right, 0.05);
+    scene.x.title = tr("%1 left (%)").arg(m_data.costName);
+    scene.y.title =
+        m_data.unit.isEmpty() ? m_data.scoreName : QStringLiteral("%1 (%2)").arg(m_data.scoreName, m_data.unit);
+    scene.pick = Pick::Nearest;
+    if (std::isfinite(m_data.baseline))
+        scene.lines.push_back(
+            {.value = m_data.baseline, .label = tr("uncompressed %1").arg(numberText(m_data.baseline, 4))});
+    if (std::isfinite(m_data.targetCost))
+        scene.lines.push_back({.orientation = Qt::Vertical,
+                               .value = 100.0 * m_data.targetCost,
+                               .label = tr("budget %1").arg(percentText(100.0 * m_data.targetCost)),
+                               .ink = {Role::Alert}});
+    const FrontierPlan& plan = m_data.current;
+    const bool isMeasured = std::isfinite(plan.measured);
+    const QString sentence = marginalSentence();
+    if (std::isfinite(plan.costLeft) && (isMeasured || std::isfinite(plan.predicted)))
+        scene.title = (isMeasured ? tr("%1 of %2 left: %3 %4 measured") : tr("%1 of %2 left: %3 %4 predicted"))
+                          .arg(percentText(100.0 * plan.costLeft), m_data.costName,
+                               numberText(isMeasured ? plan.measured : plan.predicted, 4), m_data.unit);
+    else
+        scene.title =
+            tr("%n plans between cost and score", nullptr, static_cast<int>(m_data.plans.size()) - scene.skipped);
+    scene.detail = sentence.isEmpty() ? tr("Click a plan to adopt it") : sentence;
+    scene.summary = scene.title + QStringLiteral(". ") + (sentence.isEmpty() ? QString() : sentence + u'.');
+    return scene;
+}
+
+void TradeOffFrontier::pointActivated(const QString&, const PlotPoint& point) {
+    emit planChosen(point.key.section(u':', 1).toInt());
+}
+
+PlotTable TradeOffFrontier::table() const {
+    PlotTable table{{tr("Plan"), tr("%1 left (%)").arg(m_data.costName), tr("Predicted (%1)").arg(m_data.unit),
+                     tr("Measured (%1)").arg(m_data.unit), tr("Low"), tr("High"), tr("Remark")},
+                    {}};
+    const auto add = [&](const FrontierPlan& plan, const QString& label) {
+        table.rows.append(
+            {label, 100.0 * plan.costLeft, plan.predicted, plan.measured, plan.low, plan.high, plan.text});
+    };
+    for (const FrontierPlan& plan : m_data.plans) add(plan, plan.label);
+    if (std::isfinite(m_data.current.costLeft)) add(m_data.current, tr("This plan"));
+    return table;
+}
+
+}  // namespace equant::plots
