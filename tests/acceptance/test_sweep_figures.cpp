@@ -91,7 +91,7 @@ private slots:
                                         << "imagenet-sample-500" << 16 << false << 0.55;
         QTest::newRow("mobilenetv2-tf, simulated") << "mobilenetv2-tf"
                                                    << "imagenet-sample-500" << 16 << true << 0.55;
-        // 22 layers: the half, and 1.5 passes more.
+        // 20 layers: half of them, and 1.5 passes more.
         QTest::newRow("cifar10_resnet20_jpeg") << "cifar10_resnet20_jpeg"
                                                << "cifar10/test_2000" << 64 << false << 0.57;
         QTest::newRow("yolox_nano") << "yolox_nano"
