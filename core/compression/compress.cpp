@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <memory>
 #include <mutex>
 #include <unordered_set>
 
+#include "core/compression/layer_rows.h"
 #include "core/compression/layer_split.h"
 #include "core/compression/moments.h"
 #include "core/compression/prune_layers.h"
@@ -21,6 +23,7 @@ namespace equant {
 namespace {
 
 constexpr std::size_t kCacheBytes = std::size_t{1} << 30;
+constexpr std::size_t kRowBytes = std::size_t{1} << 29;  ///< of the sampled rows of one layer
 
 Result<FactMap> factsOf(const Model& model) {
     return inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
@@ -184,6 +187,13 @@ private:
         return {m_options.positionsPerSample, m_options.seed, m_options.threads};
     }
 
+    /// What a layer is fitted to.
+    struct Data {
+        LayerRows rows;
+        LayerMoments moments;
+        ActivationView view;
+    };
+
     /// Without a refit nothing depends on what was compressed before: one pass serves all layers.
     Status collectAll() {
         const auto topology = Topology::of(m_reference.graph);
@@ -198,16 +208,25 @@ private:
         return {};
     }
 
-    Result<std::optional<LayerMoments>> momentsFor(const LayerSite& site) {
-        if (!m_cache) return std::nullopt;
-        if (const auto known = m_collected.find(site.layer.geometry.name); known != m_collected.end())
-            return std::move(known->second);
+    Result<std::unique_ptr<Data>> dataFor(const LayerSite& site) {
+        if (!m_cache) return nullptr;
+        auto data = std::make_unique<Data>();
+        data->view.threads = m_options.threads;
+        if (const auto known = m_collected.find(site.layer.geometry.name); known != m_collected.end()) {
+            data->moments = std::move(known->second);
+            return data;
+        }
         const auto topology = Topology::of(m_current.graph);
         if (!topology) return fail(topology.error());
-        auto moments = collectMoments(m_current, m_reference, {requestFor(site, *topology)}, m_cache->view(),
-                                      momentOptions(), silent());
-        if (!moments) return fail(moments.error());
-        return std::move(moments->front());
+        const MomentRequest request = requestFor(site, *topology);
+        auto rows = collectRows(m_current, m_reference, request, m_cache->view(), momentOptions(), kRowBytes, silent());
+        if (!rows) return fail(rows.error());
+        data->rows = std::move(*rows);
+        data->moments = momentsOf(data->rows, m_options.threads, m_job.stop);
+        if (m_job.stopped()) return cancelled();
+        data->view.rows = &data->rows;
+        data->view.clamp = Clamp::behind(m_current.graph, *topology, request.target);
+        return data;
     }
 
     /// The job's stop, without its progress: the layers are counted here.
@@ -238,10 +257,11 @@ private:
         if (choice.size == 0) budget = std::max(budget, choice.ratio * original);
         const auto matrix = LayerMatrix::of(m_current.graph, producerIndex(m_current.graph, site.output));
         if (!matrix) return fail(matrix.error());
-        const auto moments = momentsFor(site);
-        if (!moments) return fail(moments.error());
-        const auto split = splitLayer(choice.method, layer, *matrix, size, {m_plan.costMetric, budget, m_plan.multiple},
-                                      *moments ? &**moments : nullptr, m_options.threads, m_job.stop);
+        const auto data = dataFor(site);
+        if (!data) return fail(data.error());
+        const auto split =
+            splitLayer(choice.method, layer, *matrix, size, {m_plan.costMetric, budget, m_plan.multiple},
+                       *data ? &(*data)->moments : nullptr, *data ? (*data)->view : ActivationView{}, m_job.stop);
         if (!split) return cancelled();
         const Node& node = m_reference.graph.nodes[layer.node];
         const LayerCost cost = realCost(*split, layer, shapeOf(node.inputs[0]), shapeOf(site.output));
@@ -251,7 +271,7 @@ private:
         report.size = split->rank;
         report.ratio = original > 0 ? cost.of(m_plan.costMetric) / original : 1;
         report.nodes = writeSplit(m_current.graph, site.output, layer, *split);
-        if (*moments) report.sqnrDb = -10 * std::log10(std::max(split->error, 1e-30));
+        if (*data) report.sqnrDb = -10 * std::log10(std::max(split->error, 1e-30));
         m_isChanged = true;
         return {};
     }
@@ -264,10 +284,10 @@ private:
         if (!isPossible) return {};
         const auto matrix = LayerMatrix::of(m_current.graph, producerIndex(m_current.graph, site.output));
         if (!matrix) return {};
-        const auto moments = momentsFor(site);
-        if (!moments) return fail(moments.error());
-        if (!*moments) return {};
-        if (const auto better = refitLayer(*matrix, **moments)) writeMatrix(m_current.graph, site.output, *better);
+        const auto data = dataFor(site);
+        if (!data) return fail(data.error());
+        if (const auto better = refitLayer(*matrix, (*data)->moments, (*data)->view, m_job.stop))
+            writeMatrix(m_current.graph, site.output, *better);
         return {};
     }
 

@@ -16,7 +16,10 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr double kRidge = 1e-4;       ///< of the mean variance of an input element
+constexpr int kRounds = 4;            ///< of fitting behind the activation
 constexpr int kSweeps = 12;           ///< of alternating least squares
+constexpr int kRefineSweeps = 3;      ///< the same for targets that changed a little
+constexpr double kSmallGain = 2e-3;   ///< relative to the error: a round that gains less is the last
 constexpr int kPredictionSweeps = 2;  ///< a prediction needs the error's size, not its last per cent
 
 /// order[k]: which column of the ONNX weight [m][kh][kw] is column k of [outer][inner].
@@ -66,14 +69,16 @@ std::int64_t rankOf(SplitForm form, const LayerGeometry& layer, std::int64_t siz
 }
 
 LayerSplit fitForm(SplitForm form, std::int64_t rank, const LayerGeometry& layer, const FitProblem& problem,
-                   const LayerMoments& moments, int sweeps, const std::stop_token& stop) {
+                   const LayerMoments& moments, int sweeps, const std::stop_token& stop,
+                   const MatrixXd* start = nullptr) {
     const auto order = columnOrder(form, layer);
     const auto shape = splitShape(form, layer);
     LayerSplit split;
     split.form = form;
     split.rank = rank;
-    split.factors = fitLowRank(ordered(problem, order), shape, static_cast<Index>(rank), sweeps, stop);
-    MatrixXd map(problem.weight.rows(), problem.weight.cols() + 1);
+    split.factors = fitLowRank(ordered(problem, order), shape, static_cast<Index>(rank), sweeps, stop, start);
+    MatrixXd& map = split.map;
+    map.resize(problem.weight.rows(), problem.weight.cols() + 1);
     map(Eigen::all, order) = split.factors.product(shape);
     split.bias = problem.bias(map.leftCols(problem.weight.cols()));
     map.rightCols<1>() = *split.bias;
@@ -148,12 +153,12 @@ LayerCost splitCost(SplitForm form, const LayerGeometry& layer, std::int64_t ran
 
 std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
                                      std::int64_t size, const SplitBudget& budget, const LayerMoments* moments,
-                                     unsigned threads, const std::stop_token& stop) {
+                                     const ActivationView& view, const std::stop_token& stop) {
     const auto forms = formsOf(method, layer, moments != nullptr);
     if (!moments) return plainSplit(forms[0], rankOf(forms[0], layer, size, budget), layer, matrix);
     const FitProblem problem = fitProblem(matrix.weight, *moments, kRidge);
     std::vector<std::optional<LayerSplit>> splits(forms.size());
-    parallelFor(forms.size(), threads, stop, [&](unsigned, std::size_t i) {
+    parallelFor(forms.size(), view.threads, stop, [&](unsigned, std::size_t i) {
         if (const auto rank = rankOf(forms[i], layer, size, budget); rank > 0)
             splits[i] = fitForm(forms[i], rank, layer, problem, *moments, kSweeps, stop);
     });
@@ -161,6 +166,17 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
     std::optional<LayerSplit> best;
     for (auto& split : splits)
         if (split && (!best || split->error < best->error)) best = std::move(split);
+    if (!best || !view.rows || view.clamp.isOpen()) return best;
+    best->error = errorBehind(view, best->map);
+    for (int round = 0; round < kRounds; ++round) {
+        const auto behind = momentsBehind(view, *moments, best->map, stop);
+        auto next = fitForm(best->form, best->rank, layer, fitProblem(matrix.weight, behind, kRidge), behind,
+                            kRefineSweeps, stop, &best->factors.first);
+        next.error = errorBehind(view, next.map);
+        if (stop.stop_requested()) return std::nullopt;
+        if (!(next.error < best->error * (1 - kSmallGain))) break;
+        best = std::move(next);
+    }
     return best;
 }
 
@@ -178,20 +194,31 @@ std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometr
     return errors;
 }
 
-std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments) {
+std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments,
+                                      const ActivationView& view, const std::stop_token& stop) {
     const Index size = matrix.weight.cols();
+    const bool isBehind = view.rows && !view.clamp.isOpen();
+    const auto errorOf = [&](const MatrixXd& map) { return isBehind ? errorBehind(view, map) : moments.error(map); };
     MatrixXd map(matrix.weight.rows(), size + 1);
     map.leftCols(size) = matrix.weight;
     map.rightCols<1>() = matrix.bias.value_or(VectorXd::Zero(matrix.weight.rows()));
-    const double before = moments.error(map);
-    const FitProblem problem = fitProblem(matrix.weight, moments, kRidge);
-    LayerMatrix refit;
-    refit.weight = solveFull(problem);
-    refit.bias = problem.bias(refit.weight);
-    map.leftCols(size) = refit.weight;
-    map.rightCols<1>() = *refit.bias;
-    if (!(moments.error(map) < before)) return std::nullopt;
-    return refit;
+    double best = errorOf(map);
+    bool isBetter = false;
+    LayerMoments targets = moments;
+    for (int round = 0; round <= (isBehind ? kRounds : 0); ++round) {
+        if (round > 0) targets = momentsBehind(view, moments, map, stop);
+        const FitProblem problem = fitProblem(matrix.weight, targets, kRidge);
+        MatrixXd next(map.rows(), map.cols());
+        next.leftCols(size) = solveFull(problem);
+        next.rightCols<1>() = problem.bias(next.leftCols(size));
+        const double error = errorOf(next);
+        if (stop.stop_requested() || !(error < best * (1 - kSmallGain))) break;
+        map = next;
+        best = error;
+        isBetter = true;
+    }
+    if (!isBetter) return std::nullopt;
+    return LayerMatrix{map.leftCols(size), map.rightCols<1>()};
 }
 
 }  // namespace equant

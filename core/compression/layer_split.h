@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/compression/activation_fit.h"
 #include "core/compression/low_rank.h"
 #include "core/compression/method.h"
 #include "core/compression/moments.h"
@@ -39,8 +40,9 @@ struct LayerSplit {
     SplitForm form = SplitForm::VerticalFirst;
     std::int64_t rank = 0;
     LowRank factors;
+    Eigen::MatrixXd map;  ///< what the pair computes, n x (m kh kw + 1), bias in the last column; empty without data
     std::optional<Eigen::VectorXd> bias;  ///< of the second layer
-    double error = 0;                     ///< E|y - y'|^2 over E|y|^2 on the moments; of the weights without data
+    double error = 0;  ///< E|y - y'|^2 over E|y|^2 on the data, behind the activation; of the weights without data
 };
 
 struct SplitBudget {
@@ -50,10 +52,11 @@ struct SplitBudget {
 };
 
 /// The best split of a layer within the budget. Without moments: AIMET's order and rank `size`, weights alone. With
-/// them: every form of the method competes by its error on the moments. Nullopt when it was stopped.
+/// them: every form of the method competes by its error on the moments; with rows in the view, the best one is then
+/// fitted behind the activation. Nullopt when it was stopped.
 std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
                                      std::int64_t size, const SplitBudget& budget, const LayerMoments* moments,
-                                     unsigned threads, const std::stop_token& stop = {});
+                                     const ActivationView& view, const std::stop_token& stop = {});
 
 /// Relative error of the layer's output at each size (rank), from the moments of its own input and output.
 std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
@@ -61,7 +64,8 @@ std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometr
                                     const std::stop_token& stop = {});
 
 /// Least squares for a layer that stays whole: weights and bias for the moments. Nullopt when that is not better.
-std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments);
+std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments,
+                                      const ActivationView& view, const std::stop_token& stop = {});
 
 /// Replaces the node that produces `output` by the pair. Returns the labels of the new nodes in order.
 std::vector<std::string> writeSplit(Graph& graph, const std::string& output, const LayerGeometry& layer,

@@ -172,6 +172,13 @@ private:
     double m_objective = 0;
 };
 
+Alternation bestStart(const FitProblem& problem, const SplitShape& shape, Index rank) {
+    const MatrixXd full = solveFull(problem);
+    Alternation cut(problem, shape, truncateWeight(full, shape, rank).first);
+    Alternation weighted(problem, shape, weightedStart(full, innerMetric(problem.metric, shape), shape, rank));
+    return weighted.objective() < cut.objective() ? std::move(weighted) : std::move(cut);
+}
+
 /// One outer position: A = W* of rank r is the projection of the full solution onto the leading directions of its
 /// outputs. Source: Izenman, "Reduced-rank regression for the multivariate linear model", 1975.
 LowRank reducedRankRegression(const FitProblem& problem, Index rank) {
@@ -260,23 +267,19 @@ LowRank truncateWeight(const MatrixXd& weight, const SplitShape& shape, Index ra
 }
 
 LowRank fitLowRank(const FitProblem& problem, const SplitShape& shape, Index rank, int sweeps,
-                   const std::stop_token& stop) {
+                   const std::stop_token& stop, const MatrixXd* start) {
     if (shape.outer == 1) {
         LowRank split = reducedRankRegression(problem, std::min(rank, shape.maxRank(problem.weight.rows())));
         balance(split, 1);
         return split;
     }
-    const MatrixXd full = solveFull(problem);
-    const MatrixXd inner = innerMetric(problem.metric, shape);
-    Alternation best(problem, shape, truncateWeight(full, shape, rank).first);
-    Alternation weighted(problem, shape, weightedStart(full, inner, shape, rank));
-    Alternation& chosen = weighted.objective() < best.objective() ? weighted : best;
+    Alternation best = start ? Alternation(problem, shape, *start) : bestStart(problem, shape, rank);
     for (int i = 0; i < sweeps && !stop.stop_requested(); ++i) {
-        const double before = chosen.objective();
-        chosen.sweep();
-        if (before - chosen.objective() < kSmallGain * before) break;
+        const double before = best.objective();
+        best.sweep();
+        if (before - best.objective() < kSmallGain * before) break;
     }
-    LowRank split = chosen.result();
+    LowRank split = best.result();
     balance(split, shape.outer);
     return split;
 }

@@ -59,8 +59,9 @@ struct LowRank {
 LowRank truncateWeight(const Eigen::MatrixXd& weight, const SplitShape& shape, Eigen::Index rank);
 
 /// The best split for the problem. With one outer position: the optimum (reduced-rank regression). Otherwise
-/// alternating least squares from the better of several starting points; a local optimum, never worse than the start.
+/// alternating least squares from `start` (an H), or from the better of two starting points; a local optimum, never
+/// worse than the start.
 LowRank fitLowRank(const FitProblem& problem, const SplitShape& shape, Eigen::Index rank, int sweeps,
-                   const std::stop_token& stop = {});
+                   const std::stop_token& stop = {}, const Eigen::MatrixXd* start = nullptr);
 
 }  // namespace equant
