@@ -56,7 +56,7 @@ struct SplitBudget {
 /// fitted behind the activation. Nullopt when it was stopped.
 std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
                                      std::int64_t size, const SplitBudget& budget, const LayerMoments* moments,
-                                     const ActivationView& view, const std::stop_token& stop = {});
+                                     const ActivationView& view = {}, const std::stop_token& stop = {});
 
 /// Relative error of the layer's output at each size (rank), from the moments of its own input and output.
 std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
@@ -65,7 +65,7 @@ std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometr
 
 /// Least squares for a layer that stays whole: weights and bias for the moments. Nullopt when that is not better.
 std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMoments& moments,
-                                      const ActivationView& view, const std::stop_token& stop = {});
+                                      const ActivationView& view = {}, const std::stop_token& stop = {});
 
 /// Replaces the node that produces `output` by the pair. Returns the labels of the new nodes in order.
 std::vector<std::string> writeSplit(Graph& graph, const std::string& output, const LayerGeometry& layer,

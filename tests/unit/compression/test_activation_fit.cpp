@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Least squares behind Relu and Clip: what is measured is what passes the activation, and rounds of fitting to it lower it.
+// Least squares behind Relu and Clip: what is measured is what passes the activation, and rounds of fitting to it lower
+// it.
 #include <QtTest>
 #include <cmath>
 
@@ -17,14 +18,20 @@ RowMatrix randomRows(Eigen::Index rows, Eigen::Index columns, unsigned seed) {
     return Eigen::Map<const RowMatrix>(tensor.data<float>().data(), rows, columns);
 }
 
-/// Targets that no map of four inputs can reach, about half of them cut off by Relu.
-LayerRows rowsWithResidue(bool hasOther) {
+/// Outputs of a map that are driven far beyond the bounds, by random amounts, wherever the clamp cuts them off: what no
+/// map explains, and no activation lets through.
+LayerRows rowsWithResidue(bool hasOther, const Clamp& clamp) {
     LayerRows rows;
     rows.x = randomRows(2000, 5, 1);
     rows.x.rightCols<1>().setOnes();
-    rows.y = rows.x * randomRows(5, 3, 2) + 0.7F * randomRows(2000, 3, 3).cwiseAbs2();
-    rows.y.array() -= 0.5F;
+    rows.y = rows.x * randomRows(5, 3, 2);
     if (hasOther) rows.other = randomRows(2000, 3, 4);
+    const RowMatrix drive = randomRows(2000, 3, 3).cwiseAbs2() * 8.0F;
+    for (Eigen::Index i = 0; i < rows.y.size(); ++i) {
+        const float other = hasOther ? rows.other.data()[i] : 0.0F, value = rows.y.data()[i] + other;
+        if (value < clamp.low) rows.y.data()[i] -= drive.data()[i];
+        if (value > clamp.high) rows.y.data()[i] += drive.data()[i];
+    }
     return rows;
 }
 
@@ -67,7 +74,7 @@ private slots:
 
     void theErrorIsMeasuredBehindTheActivation() {
         for (const bool hasOther : {false, true}) {
-            const LayerRows rows = rowsWithResidue(hasOther);
+            const LayerRows rows = rowsWithResidue(hasOther, Clamp{0.0F});
             const Eigen::MatrixXd map = randomRows(3, 5, 9).cast<double>();
             for (const Clamp clamp : {Clamp{0.0F}, Clamp{-0.2F, 0.5F}, Clamp{}}) {
                 const double wanted = naiveError(rows, clamp, map);
@@ -79,12 +86,12 @@ private slots:
     void roundsLowerTheError() {
         for (const bool hasOther : {false, true})
             for (const Clamp clamp : {Clamp{0.0F}, Clamp{-0.2F, 0.5F}}) {
-                const LayerRows rows = rowsWithResidue(hasOther);
+                const LayerRows rows = rowsWithResidue(hasOther, clamp);
                 const ActivationView view{&rows, clamp, 2};
                 const LayerMoments moments = momentsOf(rows, 1);
                 Eigen::MatrixXd map = Eigen::MatrixXd::Zero(3, 5);
                 double last = 1e30, first = 0;
-                for (int round = 0; round < 8; ++round) {
+                for (int round = 0; round < 60; ++round) {
                     const auto behind = round == 0 ? moments : momentsBehind(view, moments, map);
                     const FitProblem problem = fitProblem(Eigen::MatrixXd::Zero(3, 4), behind, 1e-9);
                     map.leftCols<4>() = solveFull(problem);
@@ -94,12 +101,12 @@ private slots:
                     last = error;
                     if (round == 0) first = error;
                 }
-                QVERIFY2(last < 0.97 * first, qPrintable(QString("%1 of %2").arg(last).arg(first)));
+                QVERIFY2(last < 0.8 * first, qPrintable(QString("%1 of %2").arg(last).arg(first)));
             }
     }
 
     void momentsOfRowsDoNotDependOnThreads() {
-        const LayerRows rows = rowsWithResidue(true);
+        const LayerRows rows = rowsWithResidue(true, Clamp{0.0F});
         const LayerMoments one = momentsOf(rows, 1), four = momentsOf(rows, 4);
         QVERIFY(one.gram == four.gram && one.cross == four.cross);
         const Eigen::MatrixXd gram = rows.x.cast<double>().transpose() * rows.x.cast<double>() / 2000.0;
