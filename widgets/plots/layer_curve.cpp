@@ -94,16 +94,22 @@ QString LayerCurve::handleText() const {
     return parts.join(QStringLiteral(" · "));
 }
 
+QString LayerCurve::shortName(std::size_t index) const {
+    QStringList names;
+    for (const CurveLayer& layer : m_data.layers) names += layer.label;
+    return shortNames(names)[static_cast<qsizetype>(index)];
+}
+
 void LayerCurve::addLayer(std::size_t index, PlotScene& scene) const {
     const CurveLayer& layer = m_data.layers[index];
     const Ink ink{Role::Category, static_cast<int>(index)};
     const auto measuredPoints = usable(layer.measured, scene.skipped);
     const auto predictedPoints = usable(layer.predicted, scene.skipped);
     const auto fitPoints = usable(layer.fit, scene.skipped);
-    PlotSeries band{.name = tr("Confidence"), .mark = Mark::Band, .ink = ink, .isNavigable = false};
+    PlotSeries band{.name = tr("Confidence"), .mark = Mark::Band, .ink = ink, .isFilled = false, .isNavigable = false};
     PlotSeries fit{.name = tr("Monotone fit"), .mark = Mark::Line, .ink = ink, .isNavigable = false, .size = 0.0};
     PlotSeries predicted{.name = tr("Predicted"), .mark = Mark::Line, .ink = ink, .isFilled = false, .size = 4.5};
-    PlotSeries measured{.name = m_data.layers.size() > 1 ? tr("%1, measured").arg(layer.label) : tr("Measured"),
+    PlotSeries measured{.name = m_data.layers.size() > 1 ? tr("%1, measured").arg(shortName(index)) : tr("Measured"),
                         .ink = ink,
                         .symbol = symbolFor(static_cast<int>(index) % 5)};
     predicted.isDotted = true;

@@ -63,6 +63,7 @@ protected:
 private:
     double snapped(double ratio) const;
     void step(int direction);
+    QString shortName(std::size_t index) const;
     void addLayer(std::size_t index, PlotScene& scene) const;
     LayerCurveData m_data;
 };

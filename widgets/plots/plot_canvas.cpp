@@ -78,6 +78,7 @@ void PlotCanvas::applyScene(bool keepView) {
     const QCPRange oldX = xAxis->range(), oldY = yAxis->range();
     const bool staysZoomed = keepView && m_isZoomed;
     const std::pair rows(m_rowTop, m_rowSpacing);
+    const bool keepsRows = keepView && m_homeY.size() > 1.0 && yAxis->visible();
     m_cursor.reset();
     m_state.updateFading();
     clearPlottables();
@@ -102,7 +103,7 @@ void PlotCanvas::applyScene(bool keepView) {
         yAxis->setRange(oldY);
         m_isZoomed = true;
     }
-    if (keepView) std::tie(m_rowTop, m_rowSpacing) = rows;
+    if (keepsRows) std::tie(m_rowTop, m_rowSpacing) = rows;
     for (std::size_t i = 0; i < scene.series.size(); ++i)
         new SeriesMarks(xAxis, valueAxisOf(scene.series[i]), m_state, i);
     applyTheme();
@@ -156,7 +157,7 @@ void PlotCanvas::styleAxis(QCPAxis* axis, const PlotAxis& spec, bool isRight) {
     axis->grid()->setVisible(!isRight && spec.hasGrid && !m_state.scene.isEmpty());
     axis->grid()->setPen(QPen(theme.grid, 1));
     axis->grid()->setSubGridVisible(false);
-    const bool showsZero = axis == yAxis && spec.lower < 0.0;
+    const bool showsZero = axis == yAxis && spec.lower < 0.0 && spec.ticks != Ticks::Names;
     axis->grid()->setZeroLinePen(showsZero ? QPen(theme.axis, 1) : QPen(theme.grid, 1));
 }
 

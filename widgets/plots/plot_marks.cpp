@@ -173,8 +173,10 @@ void SeriesMarks::draw(QCPPainter* painter) {
         if (isRow && (point.y < mValueAxis->range().lower - 1.0 || point.y > mValueAxis->range().upper + 1.0)) continue;
         const QColor colour = point.isFlagged ? m_state.theme.alert : usual;
         painter->setOpacity(m_state.opacityOf(point.key));
+        const bool isSymbol = series().mark == Mark::Points;  // bars would hide what is drawn before them
+        if (isSymbol) drawWhisker(painter, point, colour);
         drawPoint(painter, point, colour);
-        drawWhisker(painter, point, colour);
+        if (!isSymbol) drawWhisker(painter, point, colour);
         drawCaps(painter, point, colour);
         drawText(painter, point);
     }

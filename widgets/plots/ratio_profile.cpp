@@ -122,7 +122,7 @@ PlotScene RatioProfile::buildScene() const {
                       .isInLegend = false,
                       .isNavigable = false};
     PlotSeries suggested{
-        .name = tr("Suggested"), .ink = {Role::Before}, .isFilled = false, .isNavigable = false, .size = 10.0};
+        .name = tr("Suggested"), .ink = {Role::Before}, .isFilled = false, .isNavigable = false, .size = 13.0};
     PlotSeries chosen{.name = tr("Chosen"), .ink = {Role::After}, .size = 9.0};
     PlotSeries locked{.name = tr("Locked"), .ink = {Role::After}, .symbol = Symbol::Padlock, .size = 11.0};
     PlotSeries skipped{.name = tr("Cannot be compressed"), .ink = {Role::Muted}, .symbol = Symbol::Cross, .size = 6.0};

@@ -50,7 +50,7 @@ PlotScene SavingsWaterfall::buildScene() const {
     if (order.empty()) return scene;
     PlotSeries bars{.name = tr("Cost left after this layer"), .mark = Mark::Bars, .ink = {Role::Accent}};
     PlotSeries losses{.name = tr("Predicted loss (right axis)"),
-                      .mark = Mark::Lollipops,
+                      .mark = order.size() > 40 ? Mark::Points : Mark::Lollipops,  // stems would cover the steps
                       .ink = {Role::Before},
                       .isFilled = false,
                       .isOnRightAxis = true};

@@ -198,7 +198,7 @@ PlotScene SensitivityMap::buildScene() const {
     scene.title = finding();
     scene.detail = progress;
     if (std::isfinite(m_data.baseline) && !m_data.scoreName.isEmpty())
-        scene.detail = tr("%1 %2 uncompressed").arg(m_data.scoreName, numberText(m_data.baseline)) +
+        scene.detail = tr("%1 %2 uncompressed").arg(m_data.scoreName, numberText(m_data.baseline, 4)) +
                        QStringLiteral(" · ") + progress;
     if (!m_data.note.isEmpty()) scene.detail += QStringLiteral(" · ") + m_data.note;
     scene.summary = scene.title + QStringLiteral(". ") + progress + u'.';
