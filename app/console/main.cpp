@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // equant-cli: parses the command line, runs one command, prints its result. Exit codes: 0 done, 1 failed, 2 usage,
 // 3 a quality gate was not met, 130 interrupted.
-#include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
-#include <thread>
 
 #include "app/console/command.h"
 #include "app/console/options.h"
 #include "app/console/progress_printer.h"
 #include "core/base/file.h"
+#include "core/base/interrupt.h"
 
 namespace equant::console {
 
@@ -18,27 +17,6 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kInterrupted = 130;
-
-volatile std::sig_atomic_t g_isInterrupted = 0;  // a signal handler may touch nothing else
-extern "C" void onInterrupt(int number) {
-    g_isInterrupted = 1;
-    std::signal(number, SIG_DFL);  // the second one ends the program whatever it does
-}
-
-/// Turns the signal into a stop request, from an ordinary thread.
-class InterruptWatcher {
-public:
-    explicit InterruptWatcher(std::stop_source& source)
-        : m_thread([&source](const std::stop_token& stop) {
-              while (!stop.stop_requested()) {
-                  if (g_isInterrupted) source.request_stop();
-                  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-              }
-          }) {}
-
-private:
-    std::jthread m_thread;
-};
 
 int report(const Result<CommandResult>& result, const GlobalOptions& options) {
     if (!result) {
@@ -65,8 +43,6 @@ int runCommand(const CommandFunction& command, const GlobalOptions& options) {
             fmt::print(stderr, "equant-cli: {}\n", describe(status.error()));
             return kFailed;
         }
-    std::signal(SIGINT, onInterrupt);
-    std::signal(SIGTERM, onInterrupt);
     Progress progress;
     std::stop_source stop;
     const auto result = [&] {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/console/options.h"
 
-#include <filesystem>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "core/base/file.h"
 #include "core/interop/encodings_json.h"
@@ -45,24 +43,6 @@ Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::
         compile.overlay = std::move(*overlay);
     }
     return Executor::create(model, compile);
-}
-
-Status checkTarget(const std::string& path) {
-    if (path.empty()) return {};
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored))
-        return fail(ErrorCode::Io, "There is a folder of that name.", "Choose another file name.", path);
-    const auto parent = std::filesystem::absolute(path, ignored).parent_path();
-    if (std::filesystem::exists(parent, ignored) && !std::filesystem::is_directory(parent, ignored))
-        return fail(ErrorCode::Io, "The file could not be written: what should be its folder is a file.",
-                    "Choose another place.", path);
-    if (!std::filesystem::is_directory(parent, ignored))
-        return fail(ErrorCode::Io, "The file could not be written: its folder does not exist.",
-                    "Create the folder first or choose another place.", path);
-    if (::access(parent.c_str(), W_OK) != 0)
-        return fail(ErrorCode::Io, "The file could not be written: its folder is read-only.",
-                    "Check the folder's permissions or choose another place.", path);
-    return {};
 }
 
 std::string describeData(const OpenedDataset& data) {

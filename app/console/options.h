@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/check_target.h"
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
 #include "core/runtime/executor.h"
@@ -28,9 +29,6 @@ Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 
 /// The model ready to run: in float, or simulated with the encodings of a file if its path is not empty.
 Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::string& encodingsPath);
-
-/// Fails where a file could not be written: before the work, not after it. An empty path is none to write.
-[[nodiscard]] Status checkTarget(const std::string& path);
 
 /// Accepts the names in `choices` only; a wrong one is a usage error that lists them.
 template <typename T>

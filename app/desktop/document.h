@@ -15,6 +15,7 @@
 #include "core/inspection/inspection.h"
 #include "core/metrics/evaluate.h"
 #include "core/passes/weight_ranges.h"
+#include "core/quantization/placement.h"
 #include "core/recipe/recipe.h"
 
 namespace equant::ui {
@@ -38,6 +39,7 @@ struct DataChoice {
     QString preprocess;  ///< preset name or file; empty: chosen from the model
     int calibrationSamples = 100;
     int evaluationSamples = 500;  ///< at most; 0: all
+    QString evaluationPath;       ///< samples to score on; empty: those of `path`
     friend bool operator==(const DataChoice&, const DataChoice&) = default;
 };
 
@@ -90,6 +92,9 @@ struct QuantizationResult {
     std::optional<EqualizeOptions> equalized;  ///< the equalization applied, if any
     Score floating, weightsOnly, activationsOnly, both;
     std::vector<LayerNoise> layers;
+    std::size_t calibrationSamples = 0;  ///< really used
+    std::size_t layerSamples = 0;        ///< behind `layers`
+    std::vector<UnquantizedValue> notQuantized;
     double seconds = 0;
 };
 

@@ -26,17 +26,17 @@ QString translated(const char* text) {
     return QCoreApplication::translate("EngineCalls", text);
 }
 
-Result<std::shared_ptr<const Dataset>> openSamples(const QuantizeRequest& request, int limit) {
+Result<std::shared_ptr<const Dataset>> openSamples(const QuantizeRequest& request, const QString& path, int limit) {
     DatasetOptions options;
     options.preprocess = toStdString(request.data.preprocess);
     options.limit = static_cast<std::size_t>(std::max(0, limit));
-    auto opened = openDataset(toPath(request.data.path), *request.model, options);
+    auto opened = openDataset(toPath(path), *request.model, options);
     if (!opened) return fail(opened.error());
     return opened->dataset;
 }
 
 Result<QuantSim> calibrateFor(const QuantizeRequest& request, const JobContext& job) {
-    auto samples = openSamples(request, request.data.calibrationSamples);
+    auto samples = openSamples(request, request.data.path, request.data.calibrationSamples);
     if (!samples) return fail(samples.error());
     return calibrate(*request.model, **samples, request.settings, {}, job);
 }
@@ -76,9 +76,10 @@ std::vector<LayerNoise> describeLayers(const SimulationReport& report) {
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
     QElapsedTimer clock;
     clock.start();
-    auto calibration = openSamples(request, request.data.calibrationSamples);
+    auto calibration = openSamples(request, request.data.path, request.data.calibrationSamples);
     if (!calibration) return fail(calibration.error());
-    auto evaluation = openSamples(request, request.data.evaluationSamples);
+    const QString& scored = request.data.evaluationPath.isEmpty() ? request.data.path : request.data.evaluationPath;
+    auto evaluation = openSamples(request, scored, request.data.evaluationSamples);
     if (!evaluation) return fail(evaluation.error());
     SimulationOptions options;
     options.layerSamples = kNoiseSamples;
@@ -94,6 +95,9 @@ Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, 
     result.activationsOnly = report->activationsOnly;
     result.both = report->quantized;
     result.layers = describeLayers(*report);
+    result.calibrationSamples = report->sim.samples;
+    result.layerSamples = report->layerSamples;
+    result.notQuantized = report->sim.skipped;
     result.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
     return result;
 }

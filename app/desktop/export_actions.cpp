@@ -25,11 +25,22 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
       m_session(session),
       m_window(window),
       m_menu(new QMenu(&window)),
+      m_report(new QAction(symbolicIcon(u"report"_s), tr("Report"), &window)),
       m_copyEqualize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"equalize\" as command"), &window)),
       m_copyQuantize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"quantize\" as command"), &window)) {
     m_menu->setObjectName(u"exportMenu"_s);
     m_copyEqualize->setObjectName(u"copyEqualizeAction"_s);
     m_copyQuantize->setObjectName(u"copyQuantizeAction"_s);
+    m_report->setObjectName(u"reportAction"_s);
+    m_report->setShortcut(QKeySequence(tr("Ctrl+R")));
+    m_report->setToolTip(tr("Write a PDF report with all results, and pictures of its plots (Ctrl+R)"));
+    m_window.addAction(m_report);
+    connect(m_report, &QAction::triggered, this, [this] {
+        const QString path = askPath(tr("Report"), u"-report.pdf"_s, tr("PDF documents (*.pdf)"));
+        if (!path.isEmpty()) m_session.writeReport(path);
+    });
+    m_menu->addAction(m_report);
+    m_menu->addSeparator();
     const auto add = [this](const QString& text, const QString& name, ExportKind kind, const QString& ending,
                             const QString& filter) {
         QAction* action = m_menu->addAction(text);
@@ -61,16 +72,20 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
             [this] { copyCommand(QuantizeStep{m_session.document().state().quantization}); });
 }
 
-void ExportActions::ask(ExportKind kind, const QString& title, const QString& ending, const QString& filter) {
-    if (!m_session.document().hasModel()) return;
+QString ExportActions::askPath(const QString& title, const QString& ending, const QString& filter) {
+    if (!m_session.document().hasModel()) return {};
     QSettings settings;
     const QFileInfo model(m_session.document().loaded()->path);
     const QString folder = settings.value(u"folders/export"_s, model.absolutePath()).toString();
     const QString path = QFileDialog::getSaveFileName(&m_window, QString(title).remove(u'…').trimmed(),
                                                       folder + u'/' + model.completeBaseName() + ending, filter);
-    if (path.isEmpty()) return;
-    settings.setValue(u"folders/export"_s, QFileInfo(path).absolutePath());
-    m_session.exportTo(kind, path);
+    if (!path.isEmpty()) settings.setValue(u"folders/export"_s, QFileInfo(path).absolutePath());
+    return path;
+}
+
+void ExportActions::ask(ExportKind kind, const QString& title, const QString& ending, const QString& filter) {
+    const QString path = askPath(title, ending, filter);
+    if (!path.isEmpty()) m_session.exportTo(kind, path);
 }
 
 void ExportActions::copyCommand(const Step& step) {

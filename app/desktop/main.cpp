@@ -2,13 +2,17 @@
 // equant: the window of Equant. Composes only.
 #include <QApplication>
 #include <QCommandLineParser>
+#include <QHashSeed>
+#include <QLocale>
 #include <QSettings>
 #include <QTemporaryDir>
 #include <QTextStream>
+#include <string_view>
 
 #include "app/desktop/english_plurals.h"
 #include "app/desktop/icons.h"
 #include "app/desktop/main_window.h"
+#include "app/desktop/report_command.h"
 #include "app/desktop/screenshot_tour.h"
 #include "app/desktop/theme.h"
 
@@ -38,6 +42,12 @@ int takeScreenshots(QApplication& application, const TourOptions& options, QSize
 }  // namespace
 
 int main(int argc, char** argv) {
+    const bool isReport = argc > 1 && std::string_view(argv[1]) == "report";
+    if (isReport) {
+        qputenv("QT_QPA_PLATFORM", "offscreen");  // needs no display, and opens no window where there is one
+        QHashSeed::setDeterministicGlobalSeed();  // fonts are written in the order of a hash table
+        QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
+    }
     QApplication application(argc, argv);
     QApplication::setOrganizationName(QStringLiteral("Equant"));
     QApplication::setApplicationName(QStringLiteral("Equant"));
@@ -47,6 +57,8 @@ int main(int argc, char** argv) {
 
     EnglishPlurals plurals;
     QCoreApplication::installTranslator(&plurals);
+
+    if (isReport) return runReportCommand(QApplication::arguments().mid(1));
 
     QCommandLineParser parser;
     parser.setApplicationDescription(

@@ -35,6 +35,18 @@ std::optional<double> typicalBits(const ChannelRanges* ranges);
 
 /// "52 layers with weights; 5 hold 71 % of the parameters."
 QString costSentence(const LoadedModel& loaded);
+/// "12 pairs equalized: uneven layers go from 9 to 2."; without `after`, how uneven the channels are.
+QString rangesSentence(const LoadedModel& loaded, const EqualizedModel* after);
+
+/// How equal the float outputs are before and after.
+struct EquivalenceText {
+    enum class Verdict { Good, Fair, Bad };
+    Verdict verdict = Verdict::Fair;
+    QString text;     ///< "FP32 outputs: max |Δ| = 2e-6 over 16 samples: same network"
+    QString details;  ///< all figures, or why nothing could be compared
+};
+EquivalenceText equivalenceText(const EqualizedModel& equalized);
+
 /// What the four scores mean, in plain words, and what to do next.
 QString diagnosisSentence(const QuantizationResult& result, const QuantizationResult* other);
 /// "99.5 %" or "31.2 dB": the score that decides, with its unit.

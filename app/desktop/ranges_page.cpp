@@ -6,7 +6,6 @@
 #include <QLabel>
 #include <QSplitter>
 #include <QVBoxLayout>
-#include <algorithm>
 
 #include "app/desktop/equalize_panel.h"
 #include "app/desktop/layer_plots.h"
@@ -19,19 +18,6 @@
 namespace equant::ui {
 
 using namespace Qt::StringLiterals;
-
-namespace {
-
-// Largest difference over the outputs' standard deviation: rounding stays below the first, the second may flip a class.
-constexpr double kGoodDifference = 1e-3;
-constexpr double kFairDifference = 5e-2;
-constexpr double kUnevenRatio = 8.0;
-
-qsizetype unevenCount(const std::vector<ChannelRanges>& ranges) {
-    return std::ranges::count_if(ranges, [](const ChannelRanges& layer) { return layer.imbalance() > kUnevenRatio; });
-}
-
-}  // namespace
 
 RangesPage::RangesPage(Session& session, QWidget* parent)
     : QWidget(parent),
@@ -111,19 +97,7 @@ void RangesPage::refresh() {
 
 void RangesPage::refreshHeadline() {
     const Document& document = m_session.document();
-    const auto before = unevenCount(document.loaded()->ranges);
-    const auto shown = document.shownEqualized();
-    if (!shown) {
-        m_headline->setText(before == 0 ? tr("The channels of every layer are fairly even.")
-                                        : tr("%n layer(s) waste the integer grid on one wide channel.", nullptr,
-                                             static_cast<int>(before)));
-        return;
-    }
-    const auto equalized = std::ranges::count_if(shown->report.pairs, &EqualizedPair::isEqualized);
-    const auto after = unevenCount(shown->ranges);
-    m_headline->setText(tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
-                        (before == 0 && after == 0 ? tr("the channels were fairly even before.")
-                                                   : tr("uneven layers go from %1 to %2.").arg(before).arg(after)));
+    m_headline->setText(rangesSentence(*document.loaded(), document.shownEqualized().get()));
 }
 
 void RangesPage::refreshBadge() {
@@ -132,26 +106,11 @@ void RangesPage::refreshBadge() {
         return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Comparing float outputs …"));
     if (!shown)
         return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Preview to prove that the outputs stay the same"));
-    if (!shown->equivalence)
-        return m_badge->setVerdict(StatusBadge::Verdict::Fair, tr("Float outputs not compared: the model does not run"),
-                                   shown->equivalenceProblem);
-    const Equivalence& proof = *shown->equivalence;
-    const double relative = proof.outputStd > 0 ? proof.maxAbsDiff / proof.outputStd : proof.maxAbsDiff;
-    const auto verdict = relative <= kGoodDifference   ? StatusBadge::Verdict::Good
-                         : relative <= kFairDifference ? StatusBadge::Verdict::Fair
-                                                       : StatusBadge::Verdict::Bad;
-    const QString words = verdict == StatusBadge::Verdict::Good   ? tr("same network")
-                          : verdict == StatusBadge::Verdict::Fair ? tr("slightly changed")
-                                                                  : tr("changed");
-    const QString samples = proof.isOnRandomInputs ? tr("%n random input(s)", nullptr, static_cast<int>(proof.samples))
-                                                   : tr("%n sample(s)", nullptr, static_cast<int>(proof.samples));
-    m_badge->setVerdict(
-        verdict,
-        tr("FP32 outputs: max |Δ| = %1 over %2: %3").arg(plots::numberText(proof.maxAbsDiff, 2), samples, words),
-        tr("Largest difference of any output: %1; mean: %2; standard deviation of the outputs: %3")
-            .arg(proof.maxAbsDiff, 0, 'g', 3)
-            .arg(proof.meanAbsDiff, 0, 'g', 3)
-            .arg(proof.outputStd, 0, 'g', 3));
+    const EquivalenceText proof = equivalenceText(*shown);
+    const auto verdict = proof.verdict == EquivalenceText::Verdict::Good   ? StatusBadge::Verdict::Good
+                         : proof.verdict == EquivalenceText::Verdict::Fair ? StatusBadge::Verdict::Fair
+                                                                           : StatusBadge::Verdict::Bad;
+    m_badge->setVerdict(verdict, proof.text, proof.details);
 }
 
 }  // namespace equant::ui

@@ -34,6 +34,57 @@ QString costSentence(const LoadedModel& loaded) {
 
 namespace {
 
+// Largest difference over the outputs' standard deviation: rounding stays below the first, the second may flip a class.
+constexpr double kGoodDifference = 1e-3;
+constexpr double kFairDifference = 5e-2;
+constexpr double kUnevenRatio = 8.0;
+
+qsizetype unevenCount(const std::vector<ChannelRanges>& ranges) {
+    return std::ranges::count_if(ranges, [](const ChannelRanges& layer) { return layer.imbalance() > kUnevenRatio; });
+}
+
+}  // namespace
+
+QString rangesSentence(const LoadedModel& loaded, const EqualizedModel* after) {
+    const auto before = unevenCount(loaded.ranges);
+    if (!after)
+        return before == 0 ? Document::tr("The channels of every layer are fairly even.")
+                           : Document::tr("%n layer(s) waste the integer grid on one wide channel.", nullptr,
+                                          static_cast<int>(before));
+    const auto equalized = std::ranges::count_if(after->report.pairs, &EqualizedPair::isEqualized);
+    const auto left = unevenCount(after->ranges);
+    return Document::tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
+           (before == 0 && left == 0 ? Document::tr("the channels were fairly even before.")
+                                     : Document::tr("uneven layers go from %1 to %2.").arg(before).arg(left));
+}
+
+EquivalenceText equivalenceText(const EqualizedModel& equalized) {
+    using Verdict = EquivalenceText::Verdict;
+    if (!equalized.equivalence)
+        return {Verdict::Fair, Document::tr("Float outputs not compared: the model does not run"),
+                equalized.equivalenceProblem};
+    const Equivalence& proof = *equalized.equivalence;
+    const double relative = proof.outputStd > 0 ? proof.maxAbsDiff / proof.outputStd : proof.maxAbsDiff;
+    const Verdict verdict = relative <= kGoodDifference   ? Verdict::Good
+                            : relative <= kFairDifference ? Verdict::Fair
+                                                          : Verdict::Bad;
+    const QString words = verdict == Verdict::Good   ? Document::tr("same network")
+                          : verdict == Verdict::Fair ? Document::tr("slightly changed")
+                                                     : Document::tr("changed");
+    const auto count = static_cast<int>(proof.samples);
+    const QString samples = proof.isOnRandomInputs ? Document::tr("%n random input(s)", nullptr, count)
+                                                   : Document::tr("%n sample(s)", nullptr, count);
+    return {verdict,
+            Document::tr("FP32 outputs: max |Δ| = %1 over %2: %3")
+                .arg(plots::numberText(proof.maxAbsDiff, 2), samples, words),
+            Document::tr("Largest difference of any output: %1; mean: %2; standard deviation of the outputs: %3")
+                .arg(proof.maxAbsDiff, 0, 'g', 3)
+                .arg(proof.meanAbsDiff, 0, 'g', 3)
+                .arg(proof.outputStd, 0, 'g', 3)};
+}
+
+namespace {
+
 QString points(double value) {
     return QLocale().toString(value, 'f', 1);
 }

@@ -4,8 +4,11 @@
 #include <QCoreApplication>
 #include <QDir>
 #include <QFileInfo>
+#include <QLocale>
 
 #include "app/desktop/engine_calls.h"
+#include "app/desktop/report_content.h"
+#include "app/desktop/report_run.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -23,12 +26,9 @@ QString sampleFolder() {
 
 namespace {
 
-/// "model.preprocess.json" beside "model.onnx" counts unless the model itself says how it wants its input.
-QString preprocessingBeside(const LoadedModel& loaded) {
-    if (!loaded.model->metadataValue("equant.preprocess").empty()) return {};
-    const QFileInfo model(loaded.path);
-    const QString path = model.dir().filePath(model.completeBaseName() + u".preprocess.json"_s);
-    return QFileInfo::exists(path) ? path : QString();
+/// Paper as the user's country has it.
+bool isLetterCountry() {
+    return QLocale().measurementSystem() == QLocale::ImperialUSSystem;
 }
 
 }  // namespace
@@ -234,6 +234,27 @@ void Session::exportTo(ExportKind kind, const QString& path) {
         },
         [this, path](std::shared_ptr<const ExportSummary> summary) { emit exported(path, summary->text); },
         [this](const Error& error) { report(tr("Exporting"), error); });
+}
+
+void Session::writeReport(const QString& path) {
+    if (!m_document.hasModel()) return;
+    const QFileInfo info(path);
+    const QString pictures = info.dir().filePath(info.completeBaseName() + u"-pictures"_s);
+    m_jobs.start<ReportFacts>(
+        this, u"report"_s, tr("Write %1").arg(info.fileName()),
+        [loaded = m_document.loaded(), data = m_document.state().data](const JobContext& job) {
+            return gatherReportFacts(*loaded, data, job);
+        },
+        [this, path, pictures, loaded = m_document.loaded()](std::shared_ptr<const ReportFacts> facts) {
+            if (m_document.loaded() != loaded) return;  // another model was opened meanwhile
+            const auto written =
+                saveReport(makeReport(m_document, *facts, reportDate()), path, isLetterCountry(), pictures);
+            if (!written) return report(tr("Writing the report"), written.error());
+            emit exported(path, tr("With %n picture(s) of its pages and plots in %1.", nullptr,
+                                   static_cast<int>(written->size()) - 1)
+                                    .arg(QFileInfo(pictures).fileName()));
+        },
+        [this](const Error& error) { report(tr("Writing the report"), error); });
 }
 
 }  // namespace equant::ui

@@ -50,6 +50,8 @@ public slots:
     void removeEqualization();
     void quantize();
     void exportTo(equant::ui::ExportKind kind, const QString& path);
+    /// Writes what is known now as a PDF, and its pages and plots as pictures into "NAME-pictures" beside it.
+    void writeReport(const QString& path);
 
 signals:
     void busyChanged();

@@ -127,6 +127,7 @@ void MainWindow::createActions() {
     exportButton->setPopupMode(QToolButton::InstantPopup);
     exportButton->setMenu(m_exports->menu());
     bar->addWidget(exportButton);
+    bar->addAction(m_exports->reportAction());
     auto* themeButton = new QToolButton(bar);
     themeButton->setObjectName(u"themeButton"_s);
     themeButton->setText(tr("Theme"));
@@ -138,7 +139,8 @@ void MainWindow::createActions() {
 
     const auto refreshEnabled = [=, this] {
         const bool hasModel = m_session.document().hasModel();
-        for (QAction* action : {run, equalize, quantize, named(u"dataAction"_s), filter, next, previous})
+        for (QAction* action :
+             {run, equalize, quantize, named(u"dataAction"_s), filter, next, previous, m_exports->reportAction()})
             action->setEnabled(hasModel);
         remove->setEnabled(m_session.document().isEqualizeApplied());
         exportButton->setEnabled(hasModel);

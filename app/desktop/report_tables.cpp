@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The long tables of the report: every layer, and what was left alone with the reason.
+#include <QCoreApplication>
+#include <QLocale>
+#include <QRegularExpression>
+#include <algorithm>
+
+#include "app/desktop/plot_data.h"
+#include "app/desktop/report_sections_internal.h"
+#include "widgets/bridge/text.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+using report::Column;
+using report::Section;
+using report::Table;
+using Style = report::Paragraph::Style;
+
+namespace {
+
+QString tr(const char* text, int n = -1) {
+    return QCoreApplication::translate("Report", text, nullptr, n);
+}
+
+QString ratioText(std::optional<double> ratio) {
+    return ratio ? plots::numberText(*ratio) : u"–"_s;
+}
+
+void addPairs(Table& table, const EqualizeReport& report) {
+    for (const EqualizedPair& pair : report.pairs) {
+        if (pair.isEqualized) continue;
+        QStringList names;
+        for (const std::string& layer : pair.layers) names << shortName(toQString(layer));
+        table.rows.push_back({tr("equalization"), names.join(u" → "_s), toQString(pair.reason)});
+    }
+}
+
+/// Values that stay in float come in their hundreds for a handful of reasons: one line for each reason.
+void addUnquantized(Table& table, const std::vector<UnquantizedValue>& values) {
+    static const QRegularExpression quoted(u"\"[^\"]*\""_s);
+    struct Group {
+        QString reason;
+        QString first;
+        int count = 0;
+    };
+    std::vector<Group> groups;
+    for (const UnquantizedValue& value : values) {
+        const QString reason = toQString(value.reason).replace(quoted, tr("what follows"));
+        auto group = std::ranges::find(groups, reason, &Group::reason);
+        if (group == groups.end())
+            group = groups.insert(groups.end(), {reason, toQString(value.layer.empty() ? value.value : value.layer)});
+        ++group->count;
+    }
+    for (const Group& group : groups)
+        table.rows.push_back({tr("quantization"),
+                              group.count == 1
+                                  ? group.first
+                                  : tr("%n value(s), the first in %1", group.count).arg(shortName(group.first)),
+                              group.reason});
+}
+
+Table findingTable(const Inspection& inspection) {
+    Table table{tr("Findings of the inspection"),
+                {{tr("Severity"), Column::Kind::Text},
+                 {tr("Where"), Column::Kind::Name},
+                 {tr("What, and what to do"), Column::Kind::Text}},
+                {}};
+    for (const Finding& finding : inspection.findings)
+        table.rows.push_back({toQString(name(finding.severity)),
+                              finding.subject.empty() ? tr("model") : toQString(finding.subject),
+                              toQString(finding.message) + u' ' + toQString(finding.hint)});
+    return table;
+}
+
+}  // namespace
+
+Section layerSection(const Document& document) {
+    Table table{{},
+                {{tr("#")},
+                 {tr("Layer"), Column::Kind::Name},
+                 {tr("Operator"), Column::Kind::Text},
+                 {tr("output"), Column::Kind::Text},
+                 {tr("params")},
+                 {tr("MACs")},
+                 {tr("share of MACs")},
+                 {tr("widest / median")},
+                 {tr("after")},
+                 {tr("bits used")},
+                 {tr("after")},
+                 {tr("own SQNR dB")},
+                 {tr("in net dB")}},
+                {}};
+    int left = 0;
+    for (const LayerRow& row : layerRows(document)) {
+        if (row.weightShape.isEmpty() && row.macs == 0) {
+            ++left;
+            continue;
+        }
+        table.rows.push_back({QString::number(row.position), shortName(row.name), row.type, row.outputShape,
+                              plots::countText(double(row.parameters)), plots::countText(double(row.macs)),
+                              percentOrDash(100 * row.macShare), ratioText(row.imbalanceBefore),
+                              ratioText(row.imbalanceAfter), fixedOrDash(row.typicalBitsBefore, 1),
+                              fixedOrDash(row.typicalBitsAfter, 1), fixedOrDash(row.localSqnrDb, 1),
+                              fixedOrDash(row.accumulatedSqnrDb, 1)});
+    }
+    if (table.rows.empty()) return {};
+    dropEmptyColumns(table);
+    Section section{tr("Layers"), {}};
+    section.blocks.emplace_back(std::move(table));
+    QString note =
+        tr("Number in order of execution. Widest / median: largest over median channel range of the weights. "
+           "Bits used: effective bits of the median channel out of 8.");
+    if (left > 0) note += u' ' + tr("%n layer(s) without weights and multiplications are not listed.", left);
+    section.blocks.emplace_back(paragraph(note, Style::Note));
+    return section;
+}
+
+Section skippedSection(const Document& document) {
+    Section section{tr("What was left alone, and why"), {}};
+    const LoadedModel& loaded = *document.loaded();
+    Table table{
+        {},
+        {{tr("Step"), Column::Kind::Text}, {tr("Where"), Column::Kind::Name}, {tr("Reason"), Column::Kind::Text}},
+        {}};
+    for (const UnsupportedNode& node : loaded.inspection.unsupported)
+        table.rows.push_back({tr("running"), toQString(node.label), toQString(node.opType + ": " + node.reason)});
+    for (const KeptBatchNorm& kept : loaded.fold.kept)
+        table.rows.push_back({tr("folding"), toQString(kept.batchNorm), toQString(kept.reason)});
+    if (const auto equalized = document.shownEqualized()) addPairs(table, equalized->report);
+    if (const auto result = document.quantization()) addUnquantized(table, result->notQuantized);
+    if (table.rows.empty())
+        section.blocks.emplace_back(paragraph(tr("Nothing: every step did all that it was asked to do.")));
+    else
+        section.blocks.emplace_back(std::move(table));
+    if (Table findings = findingTable(loaded.inspection); !findings.rows.empty())
+        section.blocks.emplace_back(std::move(findings));
+    return section;
+}
+
+}  // namespace equant::ui
