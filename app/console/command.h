@@ -60,6 +60,8 @@ void addEvaluate(CommandRegistry& registry);
 void addQuantize(CommandRegistry& registry);
 void addEncoding(CommandRegistry& registry);
 void addRun(CommandRegistry& registry);
+void addPlan(CommandRegistry& registry);
+void addCompress(CommandRegistry& registry);
 void addBench(CommandRegistry& registry);
 
 }  // namespace equant::console

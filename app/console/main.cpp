@@ -85,6 +85,8 @@ int runMain(int argc, char** argv) {
     addQuantize(registry);
     addEncoding(registry);
     addRun(registry);
+    addPlan(registry);
+    addCompress(registry);
     addBench(registry);
     try {
         app.parse(argc, argv);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/console/compression_options.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/console/format.h"
+
+namespace equant::console {
+
+void addCompressOptions(CLI::App& command, CompressOptions& options) {
+    command.add_flag("--plain", options.isPlain, "AIMET's own methods: the data do not steer the compression");
+    command.add_flag("--no-refit{false}", options.shouldRefit, "No least-squares fit behind compressed layers");
+    command.add_option("--positions", options.positionsPerSample, "Output positions of a sample to learn from (64)")
+        ->check(CLI::Range(1, 100000).description(""))
+        ->type_name("N");
+}
+
+nlohmann::json asJson(const CompressionReport& report) {
+    auto layers = nlohmann::json::array();
+    for (const CompressedLayer& layer : report.layers) {
+        const char* size = layer.method == CompressionMethod::ChannelPruning ? "channels" : "rank";
+        layers.push_back({{"name", layer.name},
+                          {"method", equant::name(layer.method)},
+                          {"ratio_asked", layer.ratioAsked},
+                          {"ratio", layer.ratio},
+                          {size, layer.size},
+                          {"of", layer.fullSize},
+                          {"macs_before", layer.before.macs},
+                          {"macs_after", layer.after.macs},
+                          {"parameters_before", layer.before.parameters},
+                          {"parameters_after", layer.after.parameters},
+                          {"nodes", layer.nodes},
+                          {"sqnr_db", number(layer.sqnrDb)},
+                          {"skipped", layer.skipped}});
+    }
+    return {{"layers", layers},
+            {"macs_ratio", report.macsRatio},
+            {"size_ratio", report.sizeRatio},
+            {"macs_before", report.macsBefore},
+            {"macs_after", report.macsAfter},
+            {"parameters_before", report.parametersBefore},
+            {"parameters_after", report.parametersAfter},
+            {"samples", report.samples}};
+}
+
+std::string asText(const CompressionReport& report) {
+    std::vector<std::vector<std::string>> rows;
+    std::string skipped;
+    for (const CompressedLayer& layer : report.layers) {
+        if (!layer.skipped.empty()) {
+            skipped += fmt::format("  left alone {}: {}\n", layer.name, layer.skipped);
+            continue;
+        }
+        rows.push_back({layer.name, std::string(equant::name(layer.method)),
+                        fmt::format("{} of {}", layer.size, layer.fullSize),
+                        fmt::format("{:.1f} %", 100 * layer.ratioAsked), fmt::format("{:.1f} %", 100 * layer.ratio),
+                        layer.sqnrDb ? fmt::format("{:.1f} dB", *layer.sqnrDb) : ""});
+    }
+    std::string text =
+        table({"layer", "method", "rank or channels", "asked", "reached", "output SQNR"}, rows) + skipped;
+    return text + fmt::format("MACs {} -> {} ({:.1f} %), parameters {} -> {} ({:.1f} %)\n",
+                              shortCount(report.macsBefore), shortCount(report.macsAfter), 100 * report.macsRatio,
+                              shortCount(report.parametersBefore), shortCount(report.parametersAfter),
+                              100 * report.sizeRatio);
+}
+
+}  // namespace equant::console

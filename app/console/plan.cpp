@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compression/plan.h"
+
+#include <fmt/format.h>
+#include <memory>
+
+#include "app/console/command.h"
+#include "app/console/format.h"
+#include "app/console/options.h"
+#include "core/base/file.h"
+#include "core/compression/solver.h"
+#include "core/graph/onnx_io.h"
+
+namespace equant::console {
+
+namespace {
+
+struct PlanCommand {
+    std::string model;
+    std::string sensitivity;
+    std::string output;
+    double macs = 0, size = 0, drop = -1;
+    std::vector<std::string> locks, excluded;
+    std::int64_t multiple = 1;
+    bool isGreedy = false;
+};
+
+/// "LAYER=RATIO"; layer names may hold '=' themselves.
+Result<std::pair<std::string, double>> parseLock(const std::string& text) {
+    const std::size_t equals = text.rfind('=');
+    double ratio = 0;
+    try {
+        if (equals != std::string::npos && equals > 0) ratio = std::stod(text.substr(equals + 1));
+    } catch (const std::exception&) {
+    }
+    if (!(ratio > 0))
+        return fail(ErrorCode::InvalidArgument, fmt::format("\"{}\" is no lock.", text),
+                    "Write LAYER=RATIO, such as conv1=0.5; 1 leaves the layer alone.", "--lock");
+    return std::pair(text.substr(0, equals), ratio);
+}
+
+Result<SolverOptions> solverOptions(const PlanCommand& command) {
+    SolverOptions options;
+    if (command.macs > 0) options.target.macsRatio = command.macs;
+    if (command.size > 0) options.target.sizeRatio = command.size;
+    if (command.drop >= 0) options.target.maxDrop = command.drop;
+    for (const std::string& text : command.locks) {
+        auto lock = parseLock(text);
+        if (!lock) return fail(lock.error());
+        options.locks.insert(std::move(*lock));
+    }
+    options.excluded.insert(command.excluded.begin(), command.excluded.end());
+    options.isGreedy = command.isGreedy;
+    return options;
+}
+
+std::string planText(const SensitivityTable& table, const SolvedPlan& solved, const SolverOptions& options) {
+    const CompressionPlan& plan = solved.plan;
+    std::vector<std::vector<std::string>> rows;
+    for (const LayerChoice& choice : plan.choices) {
+        rows.push_back({choice.layer, std::string(name(choice.method)), fmt::format("{:.3g}", choice.ratio),
+                        choice.size > 0 ? std::to_string(choice.size) : "", choice.isLocked ? "locked" : ""});
+    }
+    std::string text = console::table({"layer", "method", "ratio", "rank or channels", ""}, rows);
+    text +=
+        fmt::format("{} of {} layers are compressed: {:.1f} % of the MACs and {:.1f} % of the parameters remain.\n",
+                    rows.size(), table.layers.size(), 100 * plan.predicted->macsRatio, 100 * plan.predicted->sizeRatio);
+    if (plan.predicted->score)
+        text += fmt::format("Predicted {}: {:.2f} (now {:.2f}). `compress --eval-data` measures it.\n",
+                            name(table.metric), *plan.predicted->score, table.baseline.value_or(0));
+    else
+        text += "The sensitivities are predicted errors, so no score is predicted.\n";
+    if (!solved.isTargetMet) text += "The target cannot be met. " + solved.limitedBy + "\n";
+    const CostMetric metric = plan.costMetric;
+    if (const auto next = marginalCost(table, plan, metric); next && !options.target.maxDrop) {
+        text += fmt::format("The next {:.1f} % of the {} come cheapest from {} (ratio {:.3g})", 100 * next->costSaved,
+                            metric == CostMetric::Macs ? "MACs" : "parameters", next->layer, next->ratio);
+        text += plan.predicted->score && table.metric != SensitivityMetric::SqnrDb
+                    ? fmt::format(" and cost about {:.2f} points.\n", next->lossAdded)
+                    : ".\n";
+    }
+    return text;
+}
+
+Result<CommandResult> runPlan(const PlanCommand& command, const CommandContext&) {
+    if (const auto status = checkTarget(command.output); !status) return fail(status.error());
+    const auto options = solverOptions(command);
+    if (!options) return fail(options.error());
+    const auto model = readOnnx(command.model);
+    if (!model) return fail(model.error());
+    const auto text = readFile(command.sensitivity);
+    if (!text) return fail(text.error());
+    auto table = parseSensitivity(*text);
+    if (table) table = fitToModel(std::move(*table), *model, command.multiple);
+    if (!table) {
+        Error error = table.error();
+        error.subject = command.sensitivity;
+        return fail(std::move(error));
+    }
+    auto solved = solvePlan(*table, *options);
+    if (!solved) return fail(solved.error());
+    solved->plan.multiple = command.multiple;
+    const std::string json = toJson(solved->plan);
+    if (const auto written = writeFileAtomic(command.output, json); !written) return fail(written.error());
+    CommandResult result{nlohmann::json::parse(json), planText(*table, *solved, *options)};
+    result.json["target_met"] = solved->isTargetMet;
+    result.json["limited_by"] = solved->limitedBy;
+    result.text += fmt::format("Wrote {}\n", command.output);
+    return result;
+}
+
+}  // namespace
+
+void addPlan(CommandRegistry& registry) {
+    auto options = std::make_shared<PlanCommand>();
+    auto* command = registry.add("plan", "Choose a compression ratio for every layer from measured sensitivities",
+                                 [options](const CommandContext& context) { return runPlan(*options, context); });
+    addModelOption(*command, options->model);
+    command->add_option("--sensitivity", options->sensitivity, "Table written by `sensitivity`")
+        ->required()
+        ->type_name("SENS");
+    command->add_option("--target-macs", options->macs, "Share of the MACs that may remain, such as 0.5")
+        ->type_name("R");
+    command->add_option("--target-size", options->size, "Share of the parameters that may remain")->type_name("R");
+    command->add_option("--max-drop", options->drop, "Instead: the smallest cost that loses at most D points")
+        ->type_name("D");
+    command->add_option("--lock", options->locks, "Keep this layer at this ratio; 1 leaves it alone")
+        ->allow_extra_args(false)
+        ->type_name("LAYER=R");
+    command->add_option("--exclude", options->excluded, "Never compress this layer")
+        ->allow_extra_args(false)
+        ->type_name("LAYER");
+    command->add_option("--multiple", options->multiple, "Ranks and channels in multiples of N (default 1)")
+        ->check(CLI::Range(1, 1024).description(""))
+        ->type_name("N");
+    addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},
+                    "exact: least predicted loss (default); greedy: AIMET's threshold search")
+        ->type_name("NAME");
+    command->add_option("-o,--output", options->output, "File to write")->required()->type_name("PLAN");
+}
+
+}  // namespace equant::console

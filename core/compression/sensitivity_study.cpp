@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compression/sensitivity_study.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <set>
+
+#include "core/compression/channel_removal.h"
+#include "core/compression/layer_split.h"
+#include "core/data/subset.h"
+#include "core/graph/layers.h"
+#include "core/graph/topology.h"
+#include "core/passes/fold_batch_norm.h"
+#include "core/runtime/evaluate.h"
+
+namespace equant {
+
+namespace {
+
+constexpr std::size_t kBatch = 8;
+
+Result<FactMap> factsOf(const Model& model) {
+    return inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
+}
+
+Result<LayerCost> totalOf(const Model& model, const FactMap& facts) {
+    const auto topology = Topology::of(model.graph);
+    if (!topology) return fail(topology.error());
+    const ModelCost cost = totalCost(model.graph, describeLayers(model.graph, *topology, facts));
+    return LayerCost{static_cast<double>(cost.macs), static_cast<double>(cost.parameters)};
+}
+
+const std::string& outputOf(const Model& model, const CompressibleLayer& layer) {
+    return model.graph.nodes[layer.geometry.node].outputs[0];
+}
+
+bool isFactorization(CompressionMethod method) {
+    return method != CompressionMethod::ChannelPruning;
+}
+
+}  // namespace
+
+Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Dataset& calibration,
+                                                  const SensitivityOptions& options, const JobContext& job) {
+    SensitivityStudy study;
+    study.m_model = model;
+    // Layers keep the names of the model as given, also where folding renames what they compute.
+    for (Node& node : study.m_model.graph.nodes)
+        if (node.name.empty() && isWeightedOp(node)) node.name = std::string(node.label());
+    auto folded = foldBatchNorms(study.m_model);
+    if (!folded) return fail(folded.error());
+    study.m_model = std::move(folded->model);
+    auto facts = factsOf(study.m_model);
+    if (!facts) return fail(facts.error());
+    study.m_facts = std::move(*facts);
+    const auto total = totalOf(study.m_model, study.m_facts);
+    if (!total) return fail(total.error());
+    study.m_total = *total;
+    study.m_layers = compressibleLayers(study.m_model, study.m_facts);
+    auto channels = analyzeChannels(study.m_model, study.m_facts);
+    if (!channels) return fail(channels.error());
+    study.m_channels = std::move(*channels);
+
+    const bool doesPrune =
+        std::ranges::find(options.methods, CompressionMethod::ChannelPruning) != options.methods.end();
+    std::vector<MomentRequest> requests;
+    for (const CompressibleLayer& layer : study.m_layers) {
+        const bool isAsked = std::ranges::any_of(options.methods, [&](auto method) { return layer.can(method); });
+        // Pruning one layer asks what all readers of its channels lose.
+        const bool isReader = doesPrune && layer.geometry.groups == 1 && layer.geometry.opType != "ConvTranspose";
+        if (isAsked || isReader) requests.push_back({layer.geometry, outputOf(study.m_model, layer), {}});
+    }
+    if (requests.empty() || options.compress.isPlain) return study;
+    const SpreadSubset samples(calibration, options.calibrationSamples);
+    auto moments =
+        collectMoments(study.m_model, study.m_model, requests, batchesOf(samples, kBatch),
+                       {options.compress.positionsPerSample, options.compress.seed, options.compress.threads}, job);
+    if (!moments) return fail(moments.error());
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        study.m_moments.emplace(requests[i].target, std::move((*moments)[i]));
+    return study;
+}
+
+Result<LayerSensitivity> SensitivityStudy::row(std::size_t layer, CompressionMethod method,
+                                               const SensitivityOptions& options, const std::stop_token& stop) const {
+    const CompressibleLayer& site = m_layers[layer];
+    LayerSensitivity row;
+    row.name = site.geometry.name;
+    row.method = method;
+    row.cost = site.geometry.cost;
+    row.skipped = site.reason(method);
+    if (!row.skipped.empty()) return row;
+    row.fullSize = maxSize(method, site.geometry);
+    for (const double ratio : options.ratios) {
+        const SizeChoice choice = sizeForRatio(method, site.geometry, ratio, CostMetric::Macs, options.multiple);
+        SensitivityCell cell;
+        cell.ratio = ratio;
+        cell.size = choice.size;
+        cell.actualRatio = choice.ratio;
+        // The cheapest split may still cost more than the layer; then there is nothing to gain.
+        if (choice.ratio < 1 && choice.size <= row.fullSize) row.cells.push_back(cell);
+    }
+    if (row.cells.empty()) {
+        row.skipped = "No rank is cheaper than the layer as it is.";
+        return row;
+    }
+    const Status filled =
+        isFactorization(method) ? fillSvdCells(layer, row, options, stop) : fillPruningCells(layer, row, options, stop);
+    if (!filled) return fail(filled.error());
+    if (row.cells.empty()) row.skipped = "None of its channels can go at these ratios.";
+    return row;
+}
+
+Status SensitivityStudy::fillSvdCells(std::size_t layer, LayerSensitivity& row, const SensitivityOptions& options,
+                                      const std::stop_token& stop) const {
+    const LayerGeometry& geometry = m_layers[layer].geometry;
+    std::vector<std::int64_t> sizes;
+    for (SensitivityCell& cell : row.cells) {
+        const LayerCost cost = costAtSize(row.method, geometry, cell.size);
+        cell.saved = {geometry.cost.macs - cost.macs, geometry.cost.parameters - cost.parameters};
+        sizes.push_back(cell.size);
+    }
+    const auto moments = m_moments.find(outputOf(m_model, m_layers[layer]));
+    if (options.compress.isPlain || moments == m_moments.end()) return {};
+    const auto matrix = LayerMatrix::of(m_model.graph, geometry.node);
+    if (!matrix) return fail(matrix.error());
+    const auto errors = predictedErrors(row.method, geometry, *matrix, moments->second, sizes, stop);
+    if (stop.stop_requested() || errors.size() != sizes.size()) return cancelled();
+    for (std::size_t i = 0; i < sizes.size(); ++i) row.cells[i].predictedError = errors[i];
+    return {};
+}
+
+Status SensitivityStudy::fillPruningCells(std::size_t layer, LayerSensitivity& row, const SensitivityOptions& options,
+                                          const std::stop_token& stop) const {
+    const std::size_t node = m_layers[layer].geometry.node;
+    const LayerMomentMap none;
+    const auto steps = eliminateChannels(m_model, m_channels, node, options.compress.isPlain ? none : m_moments, stop);
+    if (!steps) return fail(steps.error());
+    std::vector<SensitivityCell> reachable;
+    for (SensitivityCell cell : row.cells) {
+        // The last step that keeps at least that many channels.
+        const auto end = std::ranges::partition_point(*steps, [&](const auto& step) { return step.kept >= cell.size; });
+        if (end == steps->begin()) continue;
+        const ChannelElimination& last = *std::prev(end);
+        std::vector<bool> isRemoved(m_channels.blockedBy.size(), false);
+        for (auto step = steps->begin(); step != end; ++step) isRemoved[static_cast<std::size_t>(step->unit)] = true;
+        Model pruned = m_model;
+        if (const auto removed = removeChannels(pruned, m_channels, isRemoved); !removed) return fail(removed.error());
+        const auto facts = factsOf(pruned);
+        if (!facts) return fail(facts.error());
+        const auto left = totalOf(pruned, *facts);
+        if (!left) return fail(left.error());
+        cell.saved = {m_total.macs - left->macs, m_total.parameters - left->parameters};
+        cell.actualRatio =
+            static_cast<double>(last.kept) / static_cast<double>(std::max<std::int64_t>(row.fullSize, 1));
+        cell.size = last.kept;
+        if (!options.compress.isPlain && !m_moments.empty()) cell.predictedError = last.error;
+        reachable.push_back(cell);
+    }
+    row.cells = std::move(reachable);
+    return {};
+}
+
+Result<Model> SensitivityStudy::candidate(const std::string& layer, CompressionMethod method, std::int64_t size,
+                                          const SensitivityOptions& options, const std::stop_token& stop) const {
+    const auto site =
+        std::ranges::find(m_layers, layer, [](const auto& l) -> const std::string& { return l.geometry.name; });
+    if (site == m_layers.end())
+        return fail(ErrorCode::InvalidArgument, fmt::format("The model has no layer \"{}\" with weights.", layer), {},
+                    layer);
+    Model model = m_model;
+    if (method == CompressionMethod::ChannelPruning) {
+        const auto pruned = pruneChannels(model, site->geometry.node, size, m_moments,
+                                          {options.compress.isPlain, options.compress.shouldRefit}, stop);
+        if (!pruned) return fail(pruned.error());
+        return model;
+    }
+    const auto matrix = LayerMatrix::of(m_model.graph, site->geometry.node);
+    if (!matrix) return fail(matrix.error());
+    const std::string& output = outputOf(m_model, *site);
+    const auto moments = m_moments.find(output);
+    const SplitBudget budget{CostMetric::Macs, costAtSize(method, site->geometry, size).macs, options.multiple};
+    const auto split =
+        splitLayer(method, site->geometry, *matrix, size, budget,
+                   moments == m_moments.end() ? nullptr : &moments->second, options.compress.threads, stop);
+    if (!split) return cancelled();
+    writeSplit(model.graph, output, site->geometry, *split);
+    return model;
+}
+
+}  // namespace equant
