@@ -60,6 +60,7 @@ void addEvaluate(CommandRegistry& registry);
 void addQuantize(CommandRegistry& registry);
 void addEncoding(CommandRegistry& registry);
 void addRun(CommandRegistry& registry);
+void addSensitivity(CommandRegistry& registry);
 void addPlan(CommandRegistry& registry);
 void addCompress(CommandRegistry& registry);
 void addBench(CommandRegistry& registry);

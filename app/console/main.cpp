@@ -85,6 +85,7 @@ int runMain(int argc, char** argv) {
     addQuantize(registry);
     addEncoding(registry);
     addRun(registry);
+    addSensitivity(registry);
     addPlan(registry);
     addCompress(registry);
     addBench(registry);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measuring sensitivities: every cell is a run of the network with one layer compressed, from where it differs.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "core/compression/sensitivity.h"
+#include "core/compression/sensitivity_study.h"
+#include "core/data/subset.h"
+#include "core/graph/onnx_io.h"
+#include "core/metrics/correlation.h"
+#include "core/metrics/tally.h"
+#include "core/runtime/prefix_reuse.h"
+
+namespace equant {
+
+namespace {
+
+constexpr std::size_t kBatch = 8;
+
+class Stopwatch {
+public:
+    [[nodiscard]] double seconds() const {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - m_start).count();
+    }
+
+private:
+    std::chrono::steady_clock::time_point m_start = std::chrono::steady_clock::now();
+};
+
+struct CellIndex {
+    std::size_t layer = 0, cell = 0;
+};
+
+/// The middle ratio of all layers first, then the quarters, and so on: an interrupted sweep knows every layer roughly
+/// rather than some well. Within a round from the first layer to the last, so that prefixes are reused.
+std::vector<CellIndex> measuringOrder(const SensitivityTable& table) {
+    std::set<double> distinct;
+    for (const auto& layer : table.layers)
+        for (const auto& cell : layer.cells) distinct.insert(cell.ratio);
+    const std::vector<double> ratios(distinct.begin(), distinct.end());
+    std::vector<std::set<double>> rounds;
+    std::vector<std::pair<std::size_t, std::size_t>> intervals{{0, ratios.size()}};
+    while (!intervals.empty()) {
+        std::vector<std::pair<std::size_t, std::size_t>> halves;
+        auto& round = rounds.emplace_back();
+        for (const auto& [first, last] : intervals) {
+            if (first >= last) continue;
+            const std::size_t middle = (first + last) / 2;
+            round.insert(ratios[middle]);
+            halves.emplace_back(first, middle);
+            halves.emplace_back(middle + 1, last);
+        }
+        intervals = std::move(halves);
+    }
+    std::vector<CellIndex> order;
+    for (const auto& round : rounds)
+        for (std::size_t layer = 0; layer < table.layers.size(); ++layer)
+            for (std::size_t cell = 0; cell < table.layers[layer].cells.size(); ++cell)
+                if (round.contains(table.layers[layer].cells[cell].ratio)) order.push_back({layer, cell});
+    return order;
+}
+
+/// Runs the network and its candidates over the evaluation data and turns outputs into scores.
+class Sweep {
+public:
+    static Result<std::unique_ptr<Sweep>> create(const Model& model, const Dataset& evaluation,
+                                                 const SensitivityOptions& options, const JobContext& job) {
+        auto sweep = std::unique_ptr<Sweep>(new Sweep(evaluation));
+        const BatchSource source = batchesOf(evaluation, kBatch);
+        auto reuse = PrefixReuse::create(model, source.batches, source.load,
+                                         {options.budgetBytes, options.compress.threads, {}});
+        if (!reuse) return fail(reuse.error());
+        sweep->m_reuse = std::move(*reuse);
+        sweep->m_reference.resize(source.batches);
+        const auto ran = sweep->m_reuse->run(model, {},
+                                             [&](std::size_t batch, const std::vector<Tensor>& outputs) {
+                                                 sweep->m_reference[batch] = outputs;
+                                                 return Status{};
+                                             },
+                                             {}, {job.stop, nullptr});
+        if (!ran) return fail(ran.error());
+        sweep->m_passes += ran->forwardEquivalents;
+        Tally total;
+        for (std::size_t batch = 0; batch < source.batches; ++batch)
+            total.merge(sweep->tally(batch, sweep->m_reference[batch]));
+        sweep->m_baseline = total.score();
+        return sweep;
+    }
+
+    [[nodiscard]] const Score& baseline() const { return m_baseline; }
+    [[nodiscard]] double passes() const { return m_passes; }
+
+    Result<Score> score(const Model& candidate, const JobContext& job) {
+        std::vector<Tally> tallies(m_reference.size());
+        const auto ran = m_reuse->run(candidate, {},
+                                      [&](std::size_t batch, const std::vector<Tensor>& outputs) {
+                                          tallies[batch] = tally(batch, outputs);
+                                          return Status{};
+                                      },
+                                      {}, {job.stop, nullptr});
+        if (!ran) return fail(ran.error());
+        m_passes += ran->forwardEquivalents;
+        Tally total;
+        for (const Tally& part : tallies) total.merge(part);
+        return total.score();
+    }
+
+private:
+    explicit Sweep(const Dataset& evaluation) : m_evaluation(evaluation) {}
+
+    [[nodiscard]] Tally tally(std::size_t batch, const std::vector<Tensor>& outputs) const {
+        std::vector<std::optional<std::int64_t>> labels;
+        const std::size_t first = batch * kBatch;
+        for (std::size_t i = first; i < std::min(first + kBatch, m_evaluation.size()); ++i)
+            labels.push_back(m_evaluation.label(i));
+        return tallyBatch(outputs, labels, m_reference[batch]);
+    }
+
+    const Dataset& m_evaluation;
+    std::unique_ptr<PrefixReuse> m_reuse;
+    std::vector<std::vector<Tensor>> m_reference;
+    Score m_baseline;
+    double m_passes = 0;
+};
+
+/// What a score says by the table's metric, with its interval.
+void writeScore(const Score& score, SensitivityMetric metric, std::optional<double>& value,
+                std::optional<Interval>& interval) {
+    interval.reset();
+    switch (metric) {
+        case SensitivityMetric::Top1:
+            value = score.top1;
+            interval = score.top1Interval;
+            return;
+        case SensitivityMetric::Agreement:
+            value = score.agreement;
+            interval = score.agreementInterval;
+            return;
+        case SensitivityMetric::SqnrDb:
+            value = score.sqnrDb;
+            return;
+    }
+}
+
+void chooseMetric(SensitivityTable& table, const std::optional<SensitivityMetric>& asked, const Score& baseline) {
+    const bool isMeasured =
+        table.baseline || std::ranges::any_of(table.layers, [](const auto& layer) {
+            return std::ranges::any_of(layer.cells, [](const auto& cell) { return cell.score.has_value(); });
+        });
+    if (isMeasured) return;  // an interrupted sweep goes on with its own metric
+    const SensitivityMetric wanted = asked.value_or(SensitivityMetric::Top1);
+    if (wanted == SensitivityMetric::Top1 && baseline.top1) {
+        table.metric = SensitivityMetric::Top1;
+        table.metricReason = asked ? "asked for" : "the data have labels";
+    } else if (wanted != SensitivityMetric::SqnrDb && baseline.agreement) {
+        table.metric = SensitivityMetric::Agreement;
+        table.metricReason = asked == SensitivityMetric::Agreement ? "asked for"
+                                                                   : "the data have no labels: agreement with the "
+                                                                     "uncompressed network";
+    } else {
+        table.metric = SensitivityMetric::SqnrDb;
+        table.metricReason = asked == SensitivityMetric::SqnrDb ? "asked for" : "the network is no classifier";
+    }
+}
+
+void updateCorrelation(SensitivityTable& table) {
+    std::vector<double> predicted, measured;
+    for (const auto& layer : table.layers) {
+        for (const auto& cell : layer.cells) {
+            if (!cell.predictedError || !cell.score) continue;
+            predicted.push_back(*cell.predictedError);
+            measured.push_back(-*cell.score);
+        }
+    }
+    table.rankCorrelation = rankCorrelation(predicted, measured);
+}
+
+}  // namespace
+
+Result<SensitivityTable> measureSensitivity(
+    const Model& model, const Dataset& calibration, const Dataset& evaluation, SensitivityTable table,
+    const SensitivityOptions& options,
+    const std::function<void(const SensitivityTable&, std::size_t layer, std::size_t cell)>& onCell,
+    const JobContext& job) {
+    const Stopwatch watch;
+    const double secondsBefore = table.seconds, passesBefore = table.forwardEquivalents;
+    const std::size_t count = options.evaluationSamples > 0 ? options.evaluationSamples : evaluation.size();
+    const SpreadSubset samples(evaluation, count);
+    if (samples.size() == 0)
+        return fail(ErrorCode::InvalidArgument, "The data set is empty.", "Choose another folder or file.");
+    if (!table.data.empty() && table.data != samples.fingerprint())
+        return fail(ErrorCode::InvalidArgument, "The table was measured on other data.",
+                    "Resume with the data it was begun with, or begin a new table.");
+    if (!table.model.empty() && table.model != contentHash(model))
+        return fail(ErrorCode::InvalidArgument, "The table was measured on another model.",
+                    "Resume with the model it was begun with, or begin a new table.");
+    table.data = samples.fingerprint();
+    const auto order = measuringOrder(table);
+    job.begin("collecting statistics", 0);
+    const auto study = SensitivityStudy::create(model, calibration, options, job);
+    if (!study) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(study.error());
+    job.begin("measuring the uncompressed network", 0);
+    const auto sweep = Sweep::create(study->model(), samples, options, job);
+    if (!sweep) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(sweep.error());
+    chooseMetric(table, options.metric, (*sweep)->baseline());
+    if (table.metric != SensitivityMetric::SqnrDb)
+        writeScore((*sweep)->baseline(), table.metric, table.baseline, table.baselineInterval);
+
+    job.begin("measuring sensitivity", static_cast<std::int64_t>(order.size()));
+    for (const CellIndex& at : order) {
+        LayerSensitivity& layer = table.layers[at.layer];
+        SensitivityCell& cell = layer.cells[at.cell];
+        if (!cell.score) {
+            const auto candidate = study->candidate(layer.name, layer.method, cell.size, options, job.stop);
+            const auto score = candidate ? (*sweep)->score(*candidate, job) : Result<Score>(fail(candidate.error()));
+            if (job.stopped()) break;
+            if (!score) return fail(score.error());
+            writeScore(*score, table.metric, cell.score, cell.interval);
+            cell.samples = score->samples;
+            table.seconds = secondsBefore + watch.seconds();
+            table.forwardEquivalents = passesBefore + (*sweep)->passes();
+            updateCorrelation(table);
+            if (onCell) onCell(table, at.layer, at.cell);
+        }
+        job.advance();
+    }
+    table.seconds = secondsBefore + watch.seconds();
+    table.forwardEquivalents = passesBefore + (*sweep)->passes();
+    return table;
+}
+
+}  // namespace equant
