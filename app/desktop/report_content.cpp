@@ -10,7 +10,6 @@
 #include "app/desktop/plot_data.h"
 #include "app/desktop/report_sections_internal.h"
 #include "widgets/bridge/text.h"
-#include "widgets/plots/cost_bars.h"
 
 namespace equant::ui {
 
@@ -191,6 +190,14 @@ void addFindings(Section& section, const Document& document) {
 
 }  // namespace
 
+void addCost(Section& section, const LoadedModel& loaded, plots::CostBars::Metric metric, const QString& name,
+             double heightInMm) {
+    auto bars = std::make_shared<plots::CostBars>();
+    bars->setMetric(metric);
+    bars->setData(costData(loaded));
+    if (!bars->scene().isEmpty()) section.blocks.emplace_back(FigureRow{{figure(bars, name, {})}, heightInMm});
+}
+
 void dropEmptyColumns(Table& table) {
     for (std::size_t column = table.columns.size(); column-- > 1;) {
         const auto isEmpty = [&](const QStringList& row) {
@@ -229,13 +236,7 @@ Section findingsSection(const Document& document) {
     const LoadedModel& loaded = *document.loaded();
     addFindings(section, document);
     if (Table table = beforeAfterTable(document); !table.rows.empty()) section.blocks.emplace_back(std::move(table));
-    for (const auto& [metric, name] : {std::pair(plots::CostBars::Metric::Macs, u"cost-macs"_s),
-                                       std::pair(plots::CostBars::Metric::Parameters, u"cost-parameters"_s)}) {
-        auto bars = std::make_shared<plots::CostBars>();
-        bars->setMetric(metric);
-        bars->setData(costData(loaded));
-        if (!bars->scene().isEmpty()) section.blocks.emplace_back(FigureRow{{figure(bars, name, {})}, 54});
-    }
+    addCost(section, loaded, plots::CostBars::Metric::Macs, u"cost-macs"_s, 62);
     return section;
 }
 
@@ -314,7 +315,7 @@ Section quantizationSection(const Document& document) {
     profile->setThreshold(kLowSqnrDb);
     profile->setData(profileData(*result));
     if (!profile->scene().isEmpty()) {
-        section.blocks.emplace_back(FigureRow{{figure(profile, u"quantization-layers"_s, {})}, 72});
+        section.blocks.emplace_back(FigureRow{{figure(profile, u"quantization-layers"_s, {})}, 82});
         Table worst = worstLayers(document, *result);
         dropEmptyColumns(worst);
         section.blocks.emplace_back(std::move(worst));

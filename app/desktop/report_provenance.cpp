@@ -61,10 +61,11 @@ Result<ReportFacts::Data> describeData(const Model& model, const DataChoice& cho
     job.begin("hashing data", static_cast<std::int64_t>(dataset.size()));
     const auto hash = contentOf(dataset, toJson(opened->preprocessing.preprocessing), job);
     if (!hash) return fail(hash.error());
+    QString reason = toQString(opened->preprocessing.reason);
+    if (!choice.preprocess.isEmpty()) reason.replace(choice.preprocess, fileName(choice.preprocess));  // no folders
     preprocessing = dataset.size() > 0 && dataset.imagePath(0).empty()
                         ? tr("none: arrays go in as they are")
-                        : toQString(describe(opened->preprocessing.preprocessing)) + u" ("_s +
-                              toQString(opened->preprocessing.reason) + u')';
+                        : toQString(describe(opened->preprocessing.preprocessing)) + u" ("_s + reason + u')';
     return ReportFacts::Data{fileName(path), toQString(dataset.describe()), toQString(*hash), dataset.size()};
 }
 

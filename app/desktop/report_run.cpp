@@ -4,6 +4,7 @@
 #include <QCoreApplication>
 #include <QDir>
 #include <QFileInfo>
+#include <algorithm>
 
 #include "app/desktop/engine_calls.h"
 #include "widgets/bridge/text.h"
@@ -45,6 +46,13 @@ Status runRecipe(const ReportRequest& request, Document& document, const std::fu
         return fail(ErrorCode::InvalidArgument, "The recipe quantizes, which needs data to calibrate on.",
                     "Add --data with an image folder, an .npy file or ONNX test data.");
 
+    const auto isKnown = [](const Step& step) {
+        return std::holds_alternative<EqualizeStep>(step) || std::holds_alternative<QuantizeStep>(step);
+    };
+    if (!std::ranges::all_of(request.recipe.steps, isKnown))
+        return fail(
+            ErrorCode::Unsupported, "The recipe has a step that a report cannot carry out yet.",
+            "Reports carry out \"equalize\" and \"quantize\": run the other steps first, on a file of their own.");
     say(tr("Opening %1").arg(QFileInfo(request.modelPath).fileName()));
     auto loaded = loadModel(QFileInfo(request.modelPath).absoluteFilePath(), job);
     if (!loaded) return fail(loaded.error());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "app/desktop/report_content.h"
+#include "widgets/plots/cost_bars.h"
 
 namespace equant::ui {
 
@@ -23,6 +24,9 @@ inline report::Paragraph paragraph(const QString& text,
 }
 /// The number, or a dash.
 QString fixedOrDash(std::optional<double> value, int decimals);
+/// Bars of every layer's share of a cost, largest first.
+void addCost(report::Section& section, const LoadedModel& loaded, plots::CostBars::Metric metric, const QString& name,
+             double heightInMm);
 /// Leaves out columns (but the first) that hold nothing but dashes.
 void dropEmptyColumns(report::Table& table);
 

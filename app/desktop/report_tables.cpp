@@ -83,7 +83,6 @@ Section layerSection(const Document& document) {
                  {tr("output"), Column::Kind::Text},
                  {tr("params")},
                  {tr("MACs")},
-                 {tr("share of MACs")},
                  {tr("widest / median")},
                  {tr("after")},
                  {tr("bits used")},
@@ -99,14 +98,14 @@ Section layerSection(const Document& document) {
         }
         table.rows.push_back({QString::number(row.position), shortName(row.name), row.type, row.outputShape,
                               plots::countText(double(row.parameters)), plots::countText(double(row.macs)),
-                              percentOrDash(100 * row.macShare), ratioText(row.imbalanceBefore),
-                              ratioText(row.imbalanceAfter), fixedOrDash(row.typicalBitsBefore, 1),
-                              fixedOrDash(row.typicalBitsAfter, 1), fixedOrDash(row.localSqnrDb, 1),
-                              fixedOrDash(row.accumulatedSqnrDb, 1)});
+                              ratioText(row.imbalanceBefore), ratioText(row.imbalanceAfter),
+                              fixedOrDash(row.typicalBitsBefore, 1), fixedOrDash(row.typicalBitsAfter, 1),
+                              fixedOrDash(row.localSqnrDb, 1), fixedOrDash(row.accumulatedSqnrDb, 1)});
     }
     if (table.rows.empty()) return {};
     dropEmptyColumns(table);
     Section section{tr("Layers"), {}};
+    addCost(section, *document.loaded(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 54);
     section.blocks.emplace_back(std::move(table));
     QString note =
         tr("Number in order of execution. Widest / median: largest over median channel range of the weights. "

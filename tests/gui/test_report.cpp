@@ -64,6 +64,7 @@ private:
         if (!withSteps) return request;
         request.recipe = *parseRecipe(contentOf(m_recipe).toStdString());
         request.data.path = m_data;
+        request.data.preprocess = m_folder.filePath(QStringLiteral("as-it-is.json"));
         return request;
     }
     static report::Report reportOf(const Document& document) {
@@ -80,6 +81,8 @@ private slots:
         m_model = test::writeModel(m_folder);
         QVERIFY(!m_model.isEmpty());
         m_data = test::writePictures(m_folder, 4);
+        QVERIFY(writeText(m_folder.filePath(QStringLiteral("as-it-is.json")),
+                          QByteArray::fromStdString(toJson(Preprocessing{}))));
         m_recipe = m_folder.filePath(QStringLiteral("recipe.json"));
         QVERIFY(writeText(m_recipe, R"({"equant_recipe": 1, "steps": [{"step": "equalize"}, {"step": "quantize"}]})"));
     }
@@ -105,6 +108,7 @@ private slots:
         const report::Report report = reportOf(document);
         QVERIFY(titlesOf(report).contains(QStringLiteral("Quantization")));
         const QString text = allText(report);
+        QVERIFY2(!text.contains(m_folder.path()), "the report tells where its files were");
         for (const QString& expected :
              {QStringLiteral("uneven.onnx"), QStringLiteral("not equalized: both"), QStringLiteral("equalized: both"),
               QStringLiteral("same network"), QStringLiteral("oneDNN"), QStringLiteral("16 samples"),
@@ -181,12 +185,10 @@ private slots:
         QTest::newRow("missing recipe") << model + QStringList{m_recipe + u"x"_s, u"-o"_s, out} << 1;
         QTest::newRow("unknown step") << model + QStringList{broken, u"-o"_s, out} << 1;
         QTest::newRow("no data to quantize") << model + QStringList{m_recipe, u"-o"_s, out} << 1;
-        QTest::newRow("missing model") << QStringList{m_recipe,     u"--model"_s, m_model + u"x"_s,
-                                                      u"--data"_s, m_data,        u"-o"_s,
-                                                      out}
+        QTest::newRow("missing model") << QStringList{m_recipe, u"--model"_s, m_model + u"x"_s, u"--data"_s, m_data,
+                                                      u"-o"_s,  out}
                                        << 1;
-        QTest::newRow("missing data") << model + QStringList{m_recipe, u"--data"_s, m_data + u"x"_s, u"-o"_s, out}
-                                      << 1;
+        QTest::newRow("missing data") << model + QStringList{m_recipe, u"--data"_s, m_data + u"x"_s, u"-o"_s, out} << 1;
         QTest::newRow("no folder") << model + QStringList{m_recipe, u"--data"_s, m_data, u"-o"_s,
                                                           m_folder.filePath(QStringLiteral("none/refused.pdf"))}
                                    << 1;

@@ -10,7 +10,7 @@ namespace equant::report {
 
 namespace {
 
-constexpr double kGap = 9 * kUnitsPerPoint;  ///< between columns
+constexpr double kGap = 7 * kUnitsPerPoint;  ///< between columns
 constexpr double kRowPadding = 2.2 * kUnitsPerPoint;
 constexpr qsizetype kMostLines = 6;  ///< of one cell
 
