@@ -183,7 +183,7 @@ Result<Model> SensitivityStudy::candidate(const std::string& layer, CompressionM
     const SplitBudget budget{CostMetric::Macs, costAtSize(method, site->geometry, size).macs, options.multiple};
     const auto split =
         splitLayer(method, site->geometry, *matrix, size, budget,
-                   moments == m_moments.end() ? nullptr : &moments->second, options.compress.threads, stop);
+                   moments == m_moments.end() ? nullptr : &moments->second, {}, stop);
     if (!split) return cancelled();
     writeSplit(model.graph, output, site->geometry, *split);
     return model;
