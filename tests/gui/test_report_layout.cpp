@@ -121,6 +121,16 @@ private slots:
         }
     }
 
+    void notesStayWithWhatTheyExplain() {
+        for (int rows = 2; rows < 70; ++rows) {
+            Report report = longReport(rows);
+            report.sections[0].blocks.emplace_back(Paragraph{QStringLiteral("Erklärung"), Paragraph::Style::Note});
+            const Layout layout = layOut(report, Paper::A4);
+            for (const Page& page : layout.pages)
+                if (countOf(page, QStringLiteral("Erklärung")) > 0) QCOMPARE(countOf(page, kHeader), 1);
+        }
+    }
+
     void pagesAreNumbered() {
         const Layout layout = layOut(longReport(100), Paper::A4);
         QVERIFY(layout.pages.size() > 3);

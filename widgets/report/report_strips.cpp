@@ -285,7 +285,13 @@ std::vector<Strip> stripsOf(const Report& report, double width) {
     for (const Section& section : report.sections) {
         if (!section.title.isEmpty()) addHeading(strips, section, width);
         for (const Block& block : section.blocks) {
-            if (const auto* paragraph = std::get_if<Paragraph>(&block)) addParagraph(strips, *paragraph, width);
+            if (const auto* paragraph = std::get_if<Paragraph>(&block)) {
+                // Notes explain what is above them, commands what introduces them.
+                const bool belongsAbove =
+                    paragraph->style == Paragraph::Style::Note || paragraph->style == Paragraph::Style::Command;
+                if (belongsAbove && !strips.empty()) strips.back().keepsWithNext = true;
+                addParagraph(strips, *paragraph, width);
+            }
             if (const auto* tiles = std::get_if<Tiles>(&block)) addTiles(strips, *tiles, width);
             if (const auto* figures = std::get_if<FigureRow>(&block)) addFigures(strips, *figures, width);
             if (const auto* table = std::get_if<Table>(&block))
