@@ -86,7 +86,7 @@ Result<QuantOverlay> overlayFor(const BenchCommand& command, const Model& model,
     std::vector<std::vector<Tensor>> batches;
     for (std::uint64_t i = 0; i < kCalibrationSamples; ++i)
         batches.push_back(randomInputs(executor, context.options.seed + 1 + i));
-    const auto sim = calibrate(model, batches, command.settings, {1, 1}, context.job);
+    const auto sim = calibrate(model, batches, command.settings, {1, 1, false}, context.job);
     if (!sim) return fail(sim.error());
     return overlay(*sim);
 }

@@ -8,6 +8,7 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/graph/onnx_io.h"
+#include "core/inspection/non_finite_findings.h"
 
 namespace equant::console {
 
@@ -40,11 +41,16 @@ Result<CommandResult> runEvaluate(const EvaluateCommand& command, const CommandC
     if (!data) return fail(data.error());
     EvaluateOptions options = command.options;
     options.threads = context.options.threads;
-    const auto score = evaluate(*candidate, reference, *data->dataset, options, context.job);
+    const auto score = evaluate(candidate->executor, reference, *data->dataset, options, context.job);
     if (!score) return fail(score.error());
-    return CommandResult{asJson(*score),
+    const auto findings = explainScore(*score, *model, *data->dataset, candidate->overlay, context.job);
+    if (!findings) return fail(findings.error());
+    CommandResult result{asJson(*score),
                          describeData(*data) + fmt::format("{} samples: {} ({:.2f} ms a sample)\n", score->samples,
                                                            asText(*score), score->msPerSample)};
+    result.json["findings"] = asJson(*findings);
+    result.text += asText(*findings);
+    return result;
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ nlohmann::json asJson(const Score& score) {
                         {"agreement", number(score.agreement)},
                         {"sqnr_db", number(score.sqnrDb)},
                         {"cosine", number(score.cosine)},
-                        {"ms_per_sample", number(score.msPerSample)}};
+                        {"ms_per_sample", number(score.msPerSample)},
+                        {"not_finite", score.notFinite}};
     if (score.top1Interval) json["top1_interval"] = {score.top1Interval->low, score.top1Interval->high};
     return json;
 }
@@ -54,6 +55,26 @@ nlohmann::json asJson(const Equivalence& equivalence) {
             {"mean_abs_diff", number(equivalence.meanAbsDiff)},
             {"output_std", number(equivalence.outputStd)},
             {"random_inputs", equivalence.isOnRandomInputs}};
+}
+
+nlohmann::json asJson(const std::vector<Finding>& findings) {
+    auto json = nlohmann::json::array();
+    for (const auto& finding : findings)
+        json.push_back({{"id", finding.id},
+                        {"severity", name(finding.severity)},
+                        {"subject", finding.subject},
+                        {"message", finding.message},
+                        {"hint", finding.hint}});
+    return json;
+}
+
+std::string asText(const std::vector<Finding>& findings) {
+    std::string text;
+    for (const auto& finding : findings)
+        text +=
+            fmt::format("{}: {}{}{}{}\n", name(finding.severity), finding.subject, finding.subject.empty() ? "" : ": ",
+                        finding.message, finding.hint.empty() ? std::string() : " " + finding.hint);
+    return text;
 }
 
 std::string shortCount(std::int64_t count) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/graph/tensor.h"
+#include "core/inspection/inspection.h"
 #include "core/metrics/evaluate.h"
 #include "core/metrics/scores.h"
 
@@ -18,6 +19,7 @@ namespace equant::console {
 [[nodiscard]] nlohmann::json numbers(const std::vector<float>& values);
 [[nodiscard]] nlohmann::json asJson(const Score& score);
 [[nodiscard]] nlohmann::json asJson(const Equivalence& equivalence);
+[[nodiscard]] nlohmann::json asJson(const std::vector<Finding>& findings);
 
 /// "3.49 M", "300.8 M", "13.4 k".
 [[nodiscard]] std::string shortCount(std::int64_t count);
@@ -27,6 +29,9 @@ namespace equant::console {
 [[nodiscard]] std::string asText(const Score& score);
 /// "max |difference| 3.1e-06, mean 4e-07, standard deviation of the outputs 1.2 (8 random inputs)"
 [[nodiscard]] std::string asText(const Equivalence& equivalence);
+
+/// "warning: LAYER: what is wrong. What to try.", one per line.
+[[nodiscard]] std::string asText(const std::vector<Finding>& findings);
 
 /// Left-aligned first column, right-aligned others, widths fitted, long first cells shortened in the middle.
 [[nodiscard]] std::string table(const std::vector<std::string>& header,

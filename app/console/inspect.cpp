@@ -63,13 +63,7 @@ nlohmann::json inspectionJson(const Model& model, const Inspection& inspection) 
     json["layers"] = nlohmann::json::array();
     for (std::size_t i = 0; i < inspection.layers.size(); ++i)
         json["layers"].push_back(layerJson(inspection.layers[i], inspection.techniques[i]));
-    json["findings"] = nlohmann::json::array();
-    for (const auto& finding : inspection.findings)
-        json["findings"].push_back({{"id", finding.id},
-                                    {"severity", name(finding.severity)},
-                                    {"subject", finding.subject},
-                                    {"message", finding.message},
-                                    {"hint", finding.hint}});
+    json["findings"] = asJson(inspection.findings);
     json["unsupported_ops"] = nlohmann::json::array();
     for (const auto& node : inspection.unsupported)
         json["unsupported_ops"].push_back({{"op_type", node.opType}, {"layer", node.label}, {"reason", node.reason}});
@@ -92,10 +86,7 @@ std::string inspectionText(const Model& model, const Inspection& inspection) {
                             toString(layer.outputShape)});
     text += table({"layer", "operator", "parameters", "MACs", "output"}, rows);
     if (!inspection.findings.empty()) text += "\n";
-    for (const auto& finding : inspection.findings)
-        text +=
-            fmt::format("{}: {}{}{}{}\n", name(finding.severity), finding.subject, finding.subject.empty() ? "" : ": ",
-                        finding.message, finding.hint.empty() ? std::string() : " " + finding.hint);
+    text += asText(inspection.findings);
     return text;
 }
 

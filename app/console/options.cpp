@@ -35,14 +35,16 @@ Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
     return fail(std::move(error));
 }
 
-Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::string& encodingsPath) {
+Result<ReadyModel> createExecutor(const Model& model, const std::string& encodingsPath) {
     CompileOptions compile;
     if (!encodingsPath.empty()) {
         auto overlay = readOverlay(encodingsPath, model);
         if (!overlay) return fail(overlay.error());
         compile.overlay = std::move(*overlay);
     }
-    return Executor::create(model, compile);
+    auto executor = Executor::create(model, compile);
+    if (!executor) return fail(executor.error());
+    return ReadyModel{std::move(*executor), std::move(compile.overlay)};
 }
 
 std::string describeData(const OpenedDataset& data) {

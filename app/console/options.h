@@ -3,8 +3,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,8 +27,14 @@ struct DataOptions {
 /// Reads an encodings file of any version for the model.
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 
-/// The model ready to run: in float, or simulated with the encodings of a file if its path is not empty.
-Result<std::shared_ptr<Executor>> createExecutor(const Model& model, const std::string& encodingsPath);
+/// A model ready to run, and what it simulates.
+struct ReadyModel {
+    std::shared_ptr<Executor> executor;
+    QuantOverlay overlay;
+};
+
+/// In float, or simulated with the encodings of a file if its path is not empty.
+Result<ReadyModel> createExecutor(const Model& model, const std::string& encodingsPath);
 
 /// Accepts the names in `choices` only; a wrong one is a usage error that lists them.
 template <typename T>

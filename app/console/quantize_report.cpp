@@ -153,6 +153,7 @@ nlohmann::json simulationJson(const SimulationReport& report) {
                         {"steps", nlohmann::json::array()},
                         {"not_quantized", nlohmann::json::array()}};
     json["float_equalized"] = report.prepared ? asJson(*report.prepared) : nlohmann::json(nullptr);
+    json["findings"] = asJson(report.findings);
     for (const auto& layer : report.layers)
         json["layers"].push_back({{"name", layer.name},
                                   {"local_sqnr_db", number(layer.localDb)},
@@ -166,7 +167,8 @@ nlohmann::json simulationJson(const SimulationReport& report) {
 }
 
 std::string simulationText(const SimulationReport& report) {
-    return "\n" + scoresTable(report) + worstLayersTable(report) + "\n";
+    const std::string findings = asText(report.findings);
+    return "\n" + scoresTable(report) + worstLayersTable(report) + "\n" + findings + (findings.empty() ? "" : "\n");
 }
 
 std::string advice(const SimulationReport& report, bool isEqualized) {

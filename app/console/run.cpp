@@ -4,10 +4,11 @@
 #include <memory>
 
 #include "app/console/command.h"
+#include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/executor.h"
+#include "core/inspection/non_finite_findings.h"
 
 namespace equant::console {
 
@@ -63,29 +64,33 @@ std::string fileNameFor(const std::string& output) {
     return file + ".npy";
 }
 
-Result<CommandResult> runRun(const RunCommand& command) {
+Result<CommandResult> runRun(const RunCommand& command, const CommandContext& context) {
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    const auto executor = createExecutor(*model, command.encodings);
-    if (!executor) return fail(executor.error());
-    const auto inputs = readInputs(command, **executor);
+    const auto ready = createExecutor(*model, command.encodings);
+    if (!ready) return fail(ready.error());
+    Executor& executor = *ready->executor;
+    const auto inputs = readInputs(command, executor);
     if (!inputs) return fail(inputs.error());
-    const auto outputs = (*executor)->run(*inputs);
+    const auto outputs = executor.run(*inputs);
     if (!outputs) return fail(outputs.error());
+    const auto findings = explainOutputs(*outputs, *model, *inputs, ready->overlay, context.job);
+    if (!findings) return fail(findings.error());
 
     std::error_code failed;
     std::filesystem::create_directories(command.outputDir, failed);
     if (failed)
         return fail(ErrorCode::Io, "The folder could not be made.", "Choose another --output-dir.", command.outputDir);
-    CommandResult result{{{"outputs", nlohmann::json::object()}}, {}};
+    CommandResult result{{{"outputs", nlohmann::json::object()}, {"findings", asJson(*findings)}}, {}};
     for (std::size_t i = 0; i < outputs->size(); ++i) {
-        const std::string& output = (*executor)->outputs()[i];
+        const std::string& output = executor.outputs()[i];
         const auto file = std::filesystem::path(command.outputDir) / fileNameFor(output);
         if (auto written = writeNpy((*outputs)[i], file); !written) return fail(written.error());
         result.json["outputs"][output] = file.string();
         result.text += fmt::format("{} {} {} -> {}\n", output, name((*outputs)[i].dtype()),
                                    toString((*outputs)[i].shape()), file.string());
     }
+    result.text += asText(*findings);
     return result;
 }
 
@@ -94,7 +99,7 @@ Result<CommandResult> runRun(const RunCommand& command) {
 void addRun(CommandRegistry& registry) {
     auto options = std::make_shared<RunCommand>();
     auto* command = registry.add("run", "Execute once on given arrays",
-                                 [options](const CommandContext&) { return runRun(*options); });
+                                 [options](const CommandContext& context) { return runRun(*options, context); });
     addModelOption(*command, options->model);
     command->add_option("--input", options->inputs, "NAME=FILE.npy, once per input")
         ->required()

@@ -95,6 +95,7 @@ struct QuantizationResult {
     std::size_t calibrationSamples = 0;  ///< really used
     std::size_t layerSamples = 0;        ///< behind `layers`
     std::vector<UnquantizedValue> notQuantized;
+    std::vector<Finding> findings;  ///< NaN and infinity met
     double seconds = 0;
 };
 

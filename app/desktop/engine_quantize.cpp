@@ -98,6 +98,7 @@ Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, 
     result.calibrationSamples = report->sim.samples;
     result.layerSamples = report->layerSamples;
     result.notQuantized = report->sim.skipped;
+    result.findings = report->findings;
     result.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
     return result;
 }

@@ -160,7 +160,7 @@ void MainWindow::connectSession() {
     connect(&m_session, &Session::modelOpened, this, [this](const QString& path) {
         m_recent.add(path);
         m_messages->hide();
-        m_findingModel->setFindings(m_session.document().loaded()->inspection.findings);
+        refreshFindings();
         showStage(0);
         refreshTitle();
     });
@@ -180,6 +180,7 @@ void MainWindow::connectSession() {
         connect(&document, signal, this, &MainWindow::refreshStages);
     }
     connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
+    connect(&document, &Document::quantizationChanged, this, &MainWindow::refreshFindings);
     connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
     connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStatus);
     connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStages);
@@ -189,6 +190,18 @@ void MainWindow::connectSession() {
 
 void MainWindow::refreshRows() {
     m_layerModel->updateRows(layerRows(m_session.document()));
+}
+
+/// What the model's file shows, and what its runs have shown.
+void MainWindow::refreshFindings() {
+    const Document& document = m_session.document();
+    std::vector<Finding> findings;
+    if (const auto result = document.quantization()) findings = result->findings;
+    if (document.hasModel()) {
+        const auto& preflight = document.loaded()->inspection.findings;
+        findings.insert(findings.end(), preflight.begin(), preflight.end());
+    }
+    m_findingModel->setFindings(std::move(findings));
 }
 
 void MainWindow::refreshStages() {

@@ -76,6 +76,7 @@ private:
     void fillRecentMenu();
     void refreshStages();
     void refreshRows();
+    void refreshFindings();
     void refreshStatus();
     void refreshTitle();
     void escape();

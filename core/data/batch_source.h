@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/data/dataset.h"
@@ -15,6 +16,11 @@ namespace equant {
 struct BatchSource {
     std::size_t batches = 0;
     std::function<Result<std::vector<Tensor>>(std::size_t batch)> load;
+    // Samples by themselves, for diagnoses; batches in memory are not cut, each counts as one.
+    std::size_t samples = 0;
+    std::size_t samplesPerBatch = 1;
+    std::function<Result<std::vector<Tensor>>(std::size_t sample)> loadSample;
+    std::function<std::string(std::size_t sample)> sampleName;
 };
 
 [[nodiscard]] inline BatchSource batchesOf(const Dataset& dataset, std::size_t batchSize) {
@@ -30,6 +36,14 @@ struct BatchSource {
         }
         return stackSamples(samples);
     };
+    source.samples = dataset.size();
+    source.samplesPerBatch = perBatch;
+    source.loadSample = [&dataset](std::size_t index) -> Result<std::vector<Tensor>> {
+        auto sample = dataset.load(index);
+        if (!sample) return tl::unexpected(sample.error());
+        return stackSamples({&*sample, 1});
+    };
+    source.sampleName = [&dataset](std::size_t index) { return dataset.sampleName(index); };
     return source;
 }
 
@@ -37,6 +51,9 @@ struct BatchSource {
     BatchSource source;
     source.batches = batches.size();
     source.load = [batches](std::size_t batch) -> Result<std::vector<Tensor>> { return batches[batch]; };
+    source.samples = batches.size();
+    source.loadSample = source.load;
+    source.sampleName = [](std::size_t index) { return "batch " + std::to_string(index); };
     return source;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "core/inspection/constant_findings.h"
 #include "core/inspection/techniques.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/fold_batch_norm.h"
@@ -36,6 +37,8 @@ void addUnsupported(const std::vector<UnsupportedNode>& unsupported, std::vector
 }
 
 void addWeightFindings(const Model& model, std::vector<Finding>& findings) {
+    const auto constants = findNonFiniteConstants(model.graph);
+    findings.insert(findings.end(), constants.begin(), constants.end());
     // As hardware will see them: behind their batch norms.
     const auto folded = foldBatchNorms(model);
     const auto ranges = weightRanges(folded ? folded->model : model);
@@ -43,8 +46,11 @@ void addWeightFindings(const Model& model, std::vector<Finding>& findings) {
     for (const auto& layer : *ranges) {
         const bool isFinite = std::ranges::all_of(layer.mean, [](float mean) { return std::isfinite(mean); });
         if (!isFinite) {
-            findings.push_back({"non-finite-weights", Severity::Error, layer.layer, "Its weights hold NaN or infinity.",
-                                "Training diverged or the export failed; results of this model mean nothing."});
+            // Finite in the file: the batch norm's factor is too large.
+            if (constants.empty())
+                findings.push_back({"non-finite-weights", Severity::Error, layer.layer,
+                                    "Its weights become NaN or infinite when its batch norm is folded.",
+                                    "Look at the variance and scale of the batch norm behind it."});
             continue;
         }
         const auto few = std::ranges::count_if(layer.effectiveBits, [](float bits) { return bits < kFewBits; });
@@ -74,11 +80,12 @@ void addGraphFindings(const Model& model, const Inspection& inspection, std::vec
                             fmt::format("The model already holds {} quantized operators.", quantized),
                             "Work on the float model it was made from."});
     if (!model.functionIds.empty())
-        findings.push_back({"functions",
-                            Severity::Info,
-                            {},
-                            fmt::format("{} model-local functions are run, but not looked into.", model.functionIds.size()),
-                            "Export without functions to see, equalize and quantize the layers inside them."});
+        findings.push_back(
+            {"functions",
+             Severity::Info,
+             {},
+             fmt::format("{} model-local functions are run, but not looked into.", model.functionIds.size()),
+             "Export without functions to see, equalize and quantize the layers inside them."});
     std::vector<std::string> open;
     for (const auto& layer : inspection.layers)
         if (std::ranges::any_of(layer.outputShape, [](std::int64_t dim) { return dim < 0; }))

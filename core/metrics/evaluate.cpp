@@ -119,7 +119,11 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
     std::vector<Score> scores;
     for (std::size_t c = 0; c < candidates.size(); ++c) {
         Tally total;
-        for (const auto& tally : tallies) total.merge(tally[c]);
+        for (std::size_t index = 0; index < batches; ++index) {
+            Tally& part = tallies[index][c];
+            if (part.firstNotFinite) *part.firstNotFinite += index * batch;
+            total.merge(part);
+        }
         scores.push_back(total.score());
     }
     return scores;

@@ -27,6 +27,8 @@ struct Score {
     double msPerSample = 0;
     std::optional<Interval> top1Interval;       ///< 95 %
     std::optional<Interval> agreementInterval;  ///< 95 %
+    std::size_t notFinite = 0;                  ///< samples with NaN or infinity in their outputs
+    std::optional<std::size_t> firstNotFinite;  ///< index of the first of them in the data set
 };
 
 /// Wilson's 95 % interval for `successes` of `trials`, in percent. Source: Wilson, 1927.

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/metrics/tally.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "core/runtime/non_finite.h"
 
 namespace equant {
 
@@ -61,6 +64,21 @@ void compareWithLabels(const Tensor& output, std::span<const std::optional<std::
     }
 }
 
+void countNotFinite(std::span<const Tensor> outputs, std::size_t samples, Tally& tally) {
+    std::vector<bool> isBad(samples, false);
+    for (const Tensor& output : outputs) {
+        if (isAllFinite(output)) continue;
+        const bool isCut =
+            output.dtype() == DType::Float && output.rank() > 0 && output.dim(0) == std::int64_t(samples);
+        for (std::size_t s = 0; s < samples; ++s)
+            if (!isCut || !isAllFinite(sampleOf(output, s, samples))) isBad[s] = true;
+    }
+    const auto first = std::ranges::find(isBad, true);
+    if (first == isBad.end()) return;
+    tally.notFinite = static_cast<std::size_t>(std::ranges::count(isBad, true));
+    tally.firstNotFinite = static_cast<std::size_t>(first - isBad.begin());
+}
+
 }  // namespace
 
 void Tally::merge(const Tally& other) {
@@ -74,12 +92,16 @@ void Tally::merge(const Tally& other) {
     cosineSum += other.cosineSum;
     sqnr.merge(other.sqnr);
     seconds += other.seconds;
+    notFinite += other.notFinite;
+    if (!firstNotFinite) firstNotFinite = other.firstNotFinite;
 }
 
 Score Tally::score() const {
     const auto percent = [](std::size_t part, std::size_t whole) { return 100.0 * double(part) / double(whole); };
     Score result;
     result.samples = samples;
+    result.notFinite = notFinite;
+    result.firstNotFinite = firstNotFinite;
     result.msPerSample = samples > 0 ? 1000 * seconds / double(samples) : 0;
     if (labelled > 0) {
         result.top1 = percent(top1, labelled);
@@ -100,6 +122,7 @@ Tally tallyBatch(std::span<const Tensor> outputs, std::span<const std::optional<
                  std::span<const Tensor> reference) {
     Tally tally;
     tally.samples = labels.size();
+    countNotFinite(outputs, labels.size(), tally);
     if (outputs.empty() || labels.empty() || outputs[0].count() == 0 || outputs[0].rank() == 0) return tally;
     if (outputs[0].count() % static_cast<std::int64_t>(labels.size()) != 0) return tally;
     compareWithLabels(outputs[0], labels, tally);

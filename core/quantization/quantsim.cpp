@@ -2,6 +2,7 @@
 #include "core/quantization/quantsim.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <mutex>
@@ -50,18 +51,21 @@ public:
         else
             m_buffers[index].insert(m_buffers[index].end(), values.begin(), values.end());
     }
-    /// A model may run sample by sample: only now the batch is complete.
-    void endBatch() {
-        if (!m_isByBatch) return;
-        for (std::size_t i = 0; i < m_buffers.size(); ++i) {
+    /// A model may run sample by sample: only now the batch is complete. False when values in it were not finite.
+    [[nodiscard]] bool endBatch() {
+        for (std::size_t i = 0; m_isByBatch && i < m_buffers.size(); ++i) {
             m_estimators[i].add(m_buffers[i]);
             m_buffers[i].clear();
         }
+        std::size_t notFinite = 0;
+        for (const RangeEstimator& estimator : m_estimators) notFinite += estimator.notFinite();
+        return std::exchange(m_notFinite, notFinite) == notFinite;
     }
     std::vector<RangeEstimator>& estimators() { return m_estimators; }
 
 private:
     bool m_isByBatch;
+    std::size_t m_notFinite = 0;
     std::vector<RangeEstimator> m_estimators;
     std::vector<std::vector<float>> m_buffers;
 };
@@ -81,6 +85,48 @@ private:
     mutable std::mutex m_mutex;
     std::optional<Error> m_error;
 };
+
+/// The first batches of their kinds, whatever the threads' order.
+class NonFiniteBatches {
+public:
+    void setNan(std::size_t batch) { lower(m_nan, batch); }
+    void setSuspect(std::size_t batch) { lower(m_suspect, batch); }
+    /// With NaN in the model's outputs.
+    [[nodiscard]] std::optional<std::size_t> nan() const { return get(m_nan); }
+    /// With infinity in the outputs, or anything in a value that is watched: maybe a mask.
+    [[nodiscard]] std::optional<std::size_t> suspect() const { return get(m_suspect); }
+
+private:
+    static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+    static void lower(std::atomic<std::size_t>& first, std::size_t batch) {
+        std::size_t known = first.load();
+        while (batch < known && !first.compare_exchange_weak(known, batch)) {
+        }
+    }
+    static std::optional<std::size_t> get(const std::atomic<std::size_t>& first) {
+        return first == kNone ? std::nullopt : std::optional(first.load());
+    }
+    std::atomic<std::size_t> m_nan{kNone};
+    std::atomic<std::size_t> m_suspect{kNone};
+};
+
+bool hasNan(const std::vector<Tensor>& outputs) {
+    return std::ranges::any_of(outputs, [](const Tensor& output) { return countNonFinite(output).nan > 0; });
+}
+
+/// The sample of the batch, and the operator, that NaN (or infinity in the outputs) comes from.
+Result<std::optional<NonFiniteSample>> explain(const Model& model, const BatchSource& source, std::size_t batch,
+                                               const QuantOverlay& overlay, const JobContext& job) {
+    const std::size_t first = batch * source.samplesPerBatch;
+    for (std::size_t sample = first; sample < std::min(first + source.samplesPerBatch, source.samples); ++sample) {
+        const auto inputs = source.loadSample(sample);
+        if (!inputs) return fail(inputs.error());
+        const auto origin = findNonFinite(model, *inputs, overlay, job);
+        if (!origin) return fail(origin.error());
+        if (*origin) return NonFiniteSample{source.sampleName(sample), **origin};
+    }
+    return std::optional<NonFiniteSample>();
+}
 
 /// Activations are tapped; model inputs are read from what is fed.
 struct Watched {
@@ -112,7 +158,24 @@ Watched watch(const Model& model, const QuantizerPlan& plan) {
 struct Observed {
     std::vector<RangeEstimator> estimators;
     double seconds = 0;
+    std::optional<NonFiniteSample> notFinite;
 };
+
+/// NaN in the outputs is an error; what else is not finite is told.
+Result<std::optional<NonFiniteSample>> judge(const NonFiniteBatches& batches, const Model& model,
+                                             const BatchSource& source, const QuantOverlay& overlay,
+                                             const JobContext& job) {
+    const auto batch = batches.nan() ? batches.nan() : batches.suspect();
+    if (!batch) return std::optional<NonFiniteSample>();
+    auto found = explain(model, source, *batch, overlay, job);
+    if (!found && found.error().code == ErrorCode::Cancelled) return found;
+    if (!batches.nan()) return found ? *found : std::nullopt;
+    if (!found || !*found)
+        return fail(ErrorCode::InvalidArgument, "The model's outputs are NaN on the calibration data.",
+                    "Check the data and their preprocessing.", source.sampleName(*batch * source.samplesPerBatch));
+    return fail(ErrorCode::InvalidArgument, "The model's outputs are NaN. " + describe((*found)->origin),
+                hintFor((*found)->origin), (*found)->sample);
+}
 
 Result<Observed> observe(const Model& model, const Watched& watched, const QuantOverlay& weights,
                          const BatchSource& source, const QuantizationSettings& settings,
@@ -128,12 +191,13 @@ Result<Observed> observe(const Model& model, const Watched& watched, const Quant
     const unsigned threads = settings.isAimetCompatible ? 1 : resolveThreads(options.threads);
     std::vector<TapCollector> collectors(threads, TapCollector(watched.specs, settings));
     FirstError firstError;
+    NonFiniteBatches notFinite;
     const auto start = std::chrono::steady_clock::now();
     std::stop_source stopAll;
     const std::stop_callback forward(job.stop, [&] { stopAll.request_stop(); });
     job.begin("Calibrating", static_cast<std::int64_t>(source.batches));
     using Fed = Result<std::vector<Tensor>>;
-    const auto work = [&](unsigned worker, std::size_t, const Fed& fed) {
+    const auto work = [&](unsigned worker, std::size_t batch, const Fed& fed) {
         TapCollector& collector = collectors[worker];
         const auto outputs =
             !fed ? Fed(fail(fed.error())) : (*executor)->observe(*fed, worker, [&](std::size_t tap, auto values) {
@@ -148,7 +212,9 @@ Result<Observed> observe(const Model& model, const Watched& watched, const Quant
             const Tensor& input = (*fed)[watched.inputIndex[i]];
             if (input.dtype() == DType::Float) collector.take(watched.taps.size() + i, input.data<float>());
         }
-        collector.endBatch();
+        const bool areOutputsFinite = std::ranges::all_of(*outputs, [](const Tensor& out) { return isAllFinite(out); });
+        if (!collector.endBatch() || !areOutputsFinite) notFinite.setSuspect(batch);
+        if (options.shouldRefuseNan && !areOutputsFinite && hasNan(*outputs)) notFinite.setNan(batch);
         job.advance();
     };
     // In compatible mode the order of the batches matters.
@@ -160,12 +226,15 @@ Result<Observed> observe(const Model& model, const Watched& watched, const Quant
     if (job.stopped()) return cancelled();
     if (const auto error = firstError.get()) return fail(*error);
 
-    Observed observed{std::move(collectors.front().estimators()), 0};
+    Observed observed{std::move(collectors.front().estimators()), 0, {}};
     for (std::size_t worker = 1; worker < collectors.size(); ++worker) {
         for (std::size_t i = 0; i < observed.estimators.size(); ++i)
             observed.estimators[i].merge(collectors[worker].estimators()[i]);
     }
     observed.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    auto judged = judge(notFinite, model, source, compileOptions.overlay, job);
+    if (!judged) return fail(judged.error());
+    observed.notFinite = std::move(*judged);
     return observed;
 }
 
@@ -207,6 +276,7 @@ Result<QuantSim> calibrateOn(const Model& model, const BatchSource& source, cons
         observe(model, watched, overlay(sim, QuantScope::WeightsOnly), source, settings, options, job);
     if (!observed) return fail(observed.error());
     sim.passSeconds = observed->seconds;
+    sim.notFinite = observed->notFinite;
     for (std::size_t i = 0; i < watched.specs.size(); ++i) {
         const QuantizerSpec& spec = watched.specs[i];
         const auto grid = observed->estimators[i].grid();

@@ -9,6 +9,7 @@
 
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
+#include "core/metrics/non_finite_sample.h"
 #include "core/quantization/placement.h"
 #include "core/runtime/plan.h"
 
@@ -27,6 +28,9 @@ struct QuantSim {
     std::vector<UnquantizedValue> skipped;
     std::size_t samples = 0;  ///< calibration samples seen
     double passSeconds = 0;   ///< wall time of the pass over the data, without compiling and searching
+    /// The first sample with NaN in a value, or infinity in an output, that did not make its results NaN; such values
+    /// were left out of the ranges.
+    std::optional<NonFiniteSample> notFinite;
 
     [[nodiscard]] const CalibratedQuantizer* find(std::string_view value) const;
 };
@@ -38,12 +42,14 @@ enum class QuantScope { Both, WeightsOnly, ActivationsOnly };
 struct CalibrationOptions {
     unsigned threads = 0;   ///< 0: all cores
     std::size_t batch = 8;  ///< samples per forward pass; matters for the result in compatible mode only
+    /// Off: NaN in the model's outputs is no error (for timing on random inputs).
+    bool shouldRefuseNan = true;
 };
 
 /// Encodings of all quantizers that the rules of `settings` place. Weights are looked at once; activations while the
 /// float model runs over the data (in compatible mode with quantized weights, one batch after the other, as AIMET
-/// does). Unsupported: an operator without a kernel. InvalidArgument: no data, data that do not fit, wrong settings.
-/// Cancelled.
+/// does). Unsupported: an operator without a kernel. InvalidArgument: no data, data that do not fit, wrong settings,
+/// NaN in the model's outputs (the sample and the first operator to make it are named). Cancelled.
 Result<QuantSim> calibrate(const Model& model, const Dataset& dataset, const QuantizationSettings& settings,
                            const CalibrationOptions& options = {}, const JobContext& job = {});
 

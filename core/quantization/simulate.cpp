@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/data/subset.h"
+#include "core/inspection/non_finite_findings.h"
 #include "core/metrics/evaluate.h"
 #include "core/runtime/executor.h"
 
@@ -65,6 +66,19 @@ Status scoreAll(SimulationReport& report, const Model& model, const Dataset& eva
     return {};
 }
 
+/// What is wrong in float is wrong when quantized too: it is told once.
+Status explainScores(SimulationReport& report, const Model& model, const Dataset& evaluation,
+                     const SimulationOptions& options, const JobContext& job) {
+    if (report.sim.notFinite) report.findings.push_back(asFinding(*report.sim.notFinite));
+    const bool isFloat = report.floating.notFinite > 0;
+    auto found =
+        isFloat ? explainScore(report.floating, options.reference ? *options.reference : model, evaluation, {}, job)
+                : explainScore(report.quantized, report.model, evaluation, overlay(report.sim), job);
+    if (!found) return fail(found.error());
+    for (Finding& finding : *found) report.findings.push_back(std::move(finding));
+    return {};
+}
+
 }  // namespace
 
 Result<SimulationReport> simulate(const Model& model, const Dataset& calibration, const Dataset& evaluation,
@@ -86,6 +100,7 @@ Result<SimulationReport> simulate(const Model& model, const Dataset& calibration
         report.sim = std::move(*sim);
     }
     if (const auto scored = scoreAll(report, model, evaluation, options, job); !scored) return fail(scored.error());
+    if (auto status = explainScores(report, model, evaluation, options, job); !status) return fail(status.error());
     if (options.layerSamples > 0) {
         const StepClock clock(report.steps, "layers");
         const SpreadSubset subset(evaluation, options.layerSamples);

@@ -12,6 +12,7 @@
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
+#include "core/inspection/inspection.h"
 #include "core/metrics/scores.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/quantization/layer_sqnr.h"
@@ -48,6 +49,8 @@ struct SimulationReport {
     std::vector<LayerSqnr> layers;  ///< in execution order
     std::size_t layerSamples = 0;   ///< samples the layers were measured on
     std::vector<SimulationStep> steps;
+    /// NaN and infinity: met while calibrating, and in the results (in float, or else quantized).
+    std::vector<Finding> findings;
 };
 
 /// Agreement, SQNR and cosine of all scores compare with the reference's float outputs. Errors as of calibrate() and

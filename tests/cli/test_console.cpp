@@ -2,6 +2,7 @@
 // equant-cli from outside: results, exit codes, messages, and that nothing half-written stays behind.
 #include <QtTest>
 #include <csignal>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/data/npy.h"
@@ -86,6 +87,7 @@ private slots:
     void benchSettings();
     void runWritesOutputs();
     void unsupportedOperator();
+    void notFinite();
     void badInput_data();
     void badInput();
     void usageErrors_data();
@@ -320,6 +322,40 @@ void TestConsole::unsupportedOperator() {
         QCOMPARE(refused.code, 1);
         QVERIFY2(refused.err.contains("Frobnicate"), refused.err.constData());
     }
+}
+
+void TestConsole::notFinite() {
+    Model model = smallModel();
+    model.graph.nodes[3].opType = "Neg";
+    model.graph.initializers[1].tensor.mutableData<float>()[2] = std::numeric_limits<float>::quiet_NaN();
+    const QString path = at("poisoned.onnx");
+    QVERIFY(writeOnnx(model, path.toStdString()));
+    const Ended looked = run({"inspect", path});
+    QVERIFY2(looked.out.contains("error: Conv_2: Its constant \"w2\" holds 1 NaN"), looked.out.constData());
+
+    const Ended text = run({"evaluate", path, "--data", at("x.npy")});
+    QCOMPARE(text.code, 0);
+    QVERIFY2(text.out.contains("warning: Conv_2: Sample \"#0\""), text.out.constData());
+    QVERIFY2(text.out.contains("6 of 6 samples"), text.out.constData());
+    const json score = run({"evaluate", path, "--data", at("x.npy"), "--json", "-"}).parsed();
+    QCOMPARE(score["not_finite"].get<int>(), 6);
+    QCOMPARE(score["findings"][0]["id"].get<std::string>(), std::string("non-finite-values"));
+    QCOMPARE(score["findings"][0]["subject"].get<std::string>(), std::string("Conv_2"));
+
+    const QStringList running{"run", path, "--input", "x=" + at("x.npy"), "--output-dir", at("nan_outputs")};
+    const Ended ran = run(running);
+    QCOMPARE(ran.code, 0);
+    QVERIFY2(ran.out.contains("warning: Conv_2: Conv \"Conv_2\" makes"), ran.out.constData());
+    QCOMPARE(run(running + QStringList{"--json", "-"}).parsed()["findings"].size(), std::size_t{1});
+
+    const Ended refused = run({"quantize", path, "--data", at("x.npy"), "-o", at("nan.onnx")});
+    QCOMPARE(refused.code, 1);
+    QVERIFY2(refused.err.contains("#0: The model's outputs are NaN. Conv \"Conv_2\""), refused.err.constData());
+    QVERIFY(!QFileInfo::exists(at("nan.onnx")));
+
+    for (const QStringList& sound : {QStringList{"evaluate", at("small.onnx"), "--data", at("x.npy")},
+                                     QStringList{"quantize", at("small.onnx"), "--data", at("x.npy")}})
+        QVERIFY(run(sound + QStringList{"--json", "-"}).parsed()["findings"].empty());
 }
 
 void TestConsole::badInput_data() {

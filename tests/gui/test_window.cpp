@@ -181,6 +181,20 @@ private slots:
         QVERIFY(window->session().document().isQuantizationFresh());
     }
 
+    void findingsOfRunsAreShown() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        const auto* table = window->findChild<QAbstractItemView*>(QStringLiteral("findingsTable"));
+        QVERIFY(table);
+        const int before = table->model()->rowCount();
+        auto result = std::make_shared<QuantizationResult>();
+        result->findings = {{"non-finite-values", Severity::Warning, "Log_3", "Log makes 3 NaN.", "Check the data."}};
+        window->session().document().addQuantization(result);
+        QCOMPARE(table->model()->rowCount(), before + 1);
+        window->session().document().addQuantization(std::make_shared<QuantizationResult>());
+        QCOMPARE(table->model()->rowCount(), before);
+    }
+
     void selectionIsEverywhere() {
         const auto window = openWindow();
         QVERIFY(window);

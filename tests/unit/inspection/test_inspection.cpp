@@ -13,6 +13,7 @@ using test::randomTensor;
 namespace {
 
 using Ints = std::vector<std::int64_t>;
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 const Finding* find(const Inspection& inspection, const std::string& id) {
     const auto found = std::ranges::find(inspection.findings, id, &Finding::id);
@@ -80,12 +81,54 @@ private slots:
     void nonFiniteWeightsAreNamed() {
         Model model = network().build();
         Tensor weight = model.graph.initializers[2].tensor;
-        weight.mutableData<float>()[5] = std::numeric_limits<float>::quiet_NaN();
+        weight.mutableData<float>()[5] = kNan;
+        weight.mutableData<float>()[9] = std::numeric_limits<float>::infinity();
         model.graph.initializers[2].tensor = weight;
         const auto inspection = inspect(model);
         QVERIFY(inspection.has_value());
-        QVERIFY(find(*inspection, "non-finite-weights"));
-        QCOMPARE(find(*inspection, "non-finite-weights")->subject, std::string("Conv_3"));
+        const Finding* finding = find(*inspection, "non-finite-weights");
+        QVERIFY(finding && finding->severity == Severity::Error);
+        QCOMPARE(finding->subject, std::string("Conv_3"));
+        QCOMPARE(finding->message, std::string("Its constant \"w3\" holds 1 NaN and 1 infinity among 24 values (the "
+                                               "first at index 5 of 4x6x1x1)."));
+        QVERIFY(!finding->hint.empty());
+    }
+
+    void infiniteMasksAreNoFinding() {
+        auto builder = network();
+        builder.constant("mask", Tensor(Shape{1}, {-std::numeric_limits<float>::infinity()}))
+            .node("Max", {"y", "mask"}, {"z"});
+        QVERIFY(!find(*inspect(builder.build()), "non-finite-weights"));
+        Model model = builder.build();
+        model.graph.initializers.back().tensor = Tensor(Shape{1}, {kNan});
+        QCOMPARE(find(*inspect(model), "non-finite-weights")->subject, std::string("Max_4"));
+    }
+
+    void overflowByFoldingIsNamed() {
+        auto builder = network();
+        const auto four = [](float value) { return Tensor(Shape{4}, {value, value, value, value}); };
+        builder.constant("scale", four(3e38F)).constant("shift", four(0)).constant("mean", four(0));
+        builder.constant("variance", four(0));
+        builder.node("BatchNormalization", {"y", "scale", "shift", "mean", "variance"}, {"z"});
+        Model model = builder.build();
+        model.graph.outputs[0].name = "z";
+        const auto inspection = inspect(model);
+        const Finding* finding = find(*inspection, "non-finite-weights");
+        QVERIFY(finding);
+        QCOMPARE(finding->subject, std::string("Conv_3"));
+        QVERIFY(finding->message.find("batch norm") != std::string::npos);
+    }
+
+    void constantsInBodiesAreLookedAt() {
+        auto body = std::make_shared<Graph>();
+        body->initializers.push_back({"inner", Tensor(Shape{1}, {kNan}), {}});
+        body->nodes.push_back({"inside", "Identity", {}, {"inner"}, {"out"}, {}, {}});
+        body->outputs.push_back({"out", DType::Float, std::nullopt, {}});
+        auto builder = network();
+        builder.constant("condition", Tensor(DType::Bool, {}));
+        const std::shared_ptr<const Graph> shared = body;
+        builder.node("If", {"condition"}, {"z"}, {{"then_branch", shared}, {"else_branch", shared}});
+        QCOMPARE(find(*inspect(builder.build()), "non-finite-weights")->subject, std::string("inside"));
     }
 
     void wastedBitsAreNamed() {

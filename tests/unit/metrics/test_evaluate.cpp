@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <QtTest>
+#include <algorithm>
 #include <cmath>
 #include <tuple>
 
@@ -65,6 +66,33 @@ private slots:
         QVERIFY(*negated.agreement < 20);
         QVERIFY(std::abs(*negated.cosine + 1) < 1e-6);
         QVERIFY(same.top1Interval->low < 80 && same.top1Interval->high > 80);
+    }
+
+    void samplesWithoutFiniteOutputsAreCounted() {
+        const auto root = *Executor::create(ModelBuilder()
+                                                .input("x", {-1, 10})
+                                                .output("y", {-1, 10})
+                                                .constant("shift", Tensor(Shape{1}, {0.9998F}))
+                                                .node("Add", {"x", "shift"}, {"a"})
+                                                .node("Sqrt", {"a"}, {"y"})
+                                                .build());
+        std::size_t expected = 0, first = 1000;
+        for (std::size_t i = 0; i < 50; ++i) {
+            const Tensor sample = randomTensor({10}, unsigned(i));
+            if (std::ranges::none_of(sample.data<float>(), [](float value) { return value + 0.9998F < 0; })) continue;
+            ++expected;
+            first = std::min(first, i);
+        }
+        QVERIFY(expected > 1 && expected < 50);
+        for (const unsigned threads : {1U, 3U}) {
+            const auto score = evaluate(root, nullptr, Vectors(), {threads, 7});
+            QVERIFY(score.has_value());
+            QCOMPARE(score->notFinite, expected);
+            QCOMPARE(*score->firstNotFinite, first);
+        }
+        const auto score = evaluate(scaled(1), nullptr, Vectors(), {});
+        QCOMPARE(score->notFinite, std::size_t{0});
+        QVERIFY(!score->firstNotFinite);
     }
 
     void doesNotDependOnThreadsOrBatches() {
