@@ -51,7 +51,7 @@ Result<CommandResult> runCompress(const CompressCommand& command, const CommandC
     options.seed = context.options.seed;
     std::optional<OpenedDataset> calibration;
     if (!command.data.path.empty()) {
-        auto data = openDataset(command.data.path, *model, command.data.dataset);
+        auto data = openData(command.data.path, *model, command.model, command.data.dataset);
         if (!data) return fail(data.error());
         calibration = std::move(*data);
         result.text += describeData(*calibration);
@@ -68,7 +68,7 @@ Result<CommandResult> runCompress(const CompressCommand& command, const CommandC
     if (!command.evaluationPath.empty()) {
         DatasetOptions whole = command.data.dataset;
         whole.limit = whole.offset = 0;
-        const auto data = openDataset(command.evaluationPath, *model, whole);
+        const auto data = openData(command.evaluationPath, *model, command.model, whole);
         if (!data) return fail(data.error());
         const auto scores = evaluateBoth(*model, outcome->model, *data->dataset, context);
         if (!scores) return fail(scores.error());

@@ -71,7 +71,7 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
     } else {
         std::shared_ptr<const Dataset> dataset;
         if (!command.data.path.empty()) {
-            const auto data = openDataset(command.data.path, *model, command.data.dataset);
+            const auto data = openData(command.data.path, *model, command.model, command.data.dataset);
             if (!data) return fail(data.error());
             dataset = data->dataset;
             result.text += describeData(*data);

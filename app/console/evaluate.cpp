@@ -37,7 +37,7 @@ Result<CommandResult> runEvaluate(const EvaluateCommand& command, const CommandC
         if (!executor) return fail(executor.error());
         reference = std::move(*executor);
     }
-    const auto data = openDataset(command.data.path, *model, command.data.dataset);
+    const auto data = openData(command.data.path, *model, command.model, command.data.dataset);
     if (!data) return fail(data.error());
     EvaluateOptions options = command.options;
     options.threads = context.options.threads;

@@ -25,6 +25,12 @@ void addModelOption(CLI::App& command, std::string& path) {
     command.add_option("MODEL", path, "ONNX file")->required()->type_name("");
 }
 
+Result<OpenedDataset> openData(const std::string& path, const Model& model, const std::string& modelFile,
+                               DatasetOptions options) {
+    if (options.preprocess.empty()) options.preprocess = preprocessingBeside(model, modelFile).string();
+    return openDataset(path, model, options);
+}
+
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
     const auto text = readFile(path);
     if (!text) return fail(text.error());
@@ -48,6 +54,8 @@ Result<ReadyModel> createExecutor(const Model& model, const std::string& encodin
 }
 
 std::string describeData(const OpenedDataset& data) {
+    // Arrays are taken as they are.
+    if (data.preprocessing.reason.empty()) return fmt::format("Data: {}\n", data.dataset->describe());
     return fmt::format("Data: {}\nPreprocessing: {} ({})\n", data.dataset->describe(),
                        describe(data.preprocessing.preprocessing), data.preprocessing.reason);
 }

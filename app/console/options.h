@@ -24,6 +24,11 @@ struct DataOptions {
     void addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired);
 };
 
+/// Opens data for the model read from `modelFile`; a file of preprocessing beside it counts as if it had been asked
+/// for.
+Result<OpenedDataset> openData(const std::string& path, const Model& model, const std::string& modelFile,
+                               DatasetOptions options);
+
 /// Reads an encodings file of any version for the model.
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 

@@ -48,24 +48,27 @@ struct Samples {
 };
 
 Result<Samples> openSamples(const QuantizeCommand& command, const Model& model) {
-    auto calibration = openDataset(command.data.path, model, command.data.dataset);
+    auto calibration = openData(command.data.path, model, command.model, command.data.dataset);
     if (!calibration) return fail(calibration.error());
     Samples samples{*calibration, *calibration};
     if (command.evaluation.empty()) return samples;
     DatasetOptions options;
     options.preprocess = command.data.dataset.preprocess;
     options.limit = command.evaluationLimit;
-    auto evaluation = openDataset(command.evaluation, model, options);
+    auto evaluation = openData(command.evaluation, model, command.model, options);
     if (!evaluation) return fail(evaluation.error());
     samples.evaluation = std::move(*evaluation);
     return samples;
 }
 
 std::string describeSamples(const Samples& samples, bool isSame) {
-    return fmt::format(
-        "Calibration    {}\nEvaluation     {}\nPreprocessing  {} ({})\n", samples.calibration.dataset->describe(),
-        isSame ? std::string("the calibration samples (no --eval-data)") : samples.evaluation.dataset->describe(),
-        describe(samples.evaluation.preprocessing.preprocessing), samples.evaluation.preprocessing.reason);
+    std::string text = fmt::format(
+        "Calibration    {}\nEvaluation     {}\n", samples.calibration.dataset->describe(),
+        isSame ? std::string("the calibration samples (no --eval-data)") : samples.evaluation.dataset->describe());
+    const auto& [preprocessing, reason] = samples.evaluation.preprocessing;
+    // Arrays are taken as they are.
+    if (!reason.empty()) text += fmt::format("Preprocessing  {} ({})\n", describe(preprocessing), reason);
+    return text;
 }
 
 std::string describeFolding(const SimulationReport& report) {

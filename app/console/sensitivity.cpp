@@ -127,7 +127,7 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
     options.compress.seed = context.options.seed;
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    const auto data = openDataset(command.data.path, *model, command.data.dataset);
+    const auto data = openData(command.data.path, *model, command.model, command.data.dataset);
     if (!data) return fail(data.error());
     const Dataset& dataset = *data->dataset;
     auto found = startTable(command, options, *model, dataset, context);

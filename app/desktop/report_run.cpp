@@ -32,10 +32,7 @@ Status quantizeInto(Document& document, const std::shared_ptr<const Model>& mode
 }  // namespace
 
 QString preprocessingBeside(const LoadedModel& loaded) {
-    if (!loaded.model->metadataValue("equant.preprocess").empty()) return {};
-    const QFileInfo model(loaded.path);
-    const QString path = model.dir().filePath(model.completeBaseName() + u".preprocess.json"_s);
-    return QFileInfo::exists(path) ? path : QString();
+    return toQString(equant::preprocessingBeside(*loaded.model, toPath(loaded.path)).string());
 }
 
 Status runRecipe(const ReportRequest& request, Document& document, const std::function<void(const QString&)>& say,

@@ -138,6 +138,14 @@ Result<ImageInput> findImageInput(const Model& model) {
     return input;
 }
 
+fs::path preprocessingBeside(const Model& model, const fs::path& modelFile) {
+    if (!model.metadataValue(kMetadataKey).empty()) return {};
+    fs::path beside = modelFile;
+    beside.replace_extension(".preprocess.json");
+    std::error_code ignored;
+    return fs::is_regular_file(beside, ignored) ? beside : fs::path();
+}
+
 Result<PreprocessingChoice> choosePreprocessing(const Model& model, const std::string& wanted) {
     const auto input = findImageInput(model);
     if (!input) return fail(input.error());

@@ -47,6 +47,10 @@ struct PreprocessingChoice {
 /// ("equant.preprocess"), else a guess from the input's shape. Fits layout, channels and size to the model's input.
 Result<PreprocessingChoice> choosePreprocessing(const Model& model, const std::string& wanted);
 
+/// "NAME.preprocess.json" beside "NAME.onnx", if it is there and the model's metadata do not say how the input is made;
+/// else empty. What to hand to choosePreprocessing() where the user asked for nothing.
+[[nodiscard]] std::filesystem::path preprocessingBeside(const Model& model, const std::filesystem::path& modelFile);
+
 /// An 8-bit image, interleaved RGB or gray.
 struct Image {
     int width = 0;

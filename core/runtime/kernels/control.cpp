@@ -5,6 +5,9 @@
 namespace equant::kernels {
 namespace {
 
+/// A Loop may ask for more, or never end: nothing could stop it.
+constexpr std::int64_t kMostIterations = 1'000'000;
+
 using SharedBody = std::shared_ptr<const Body>;
 
 Result<SharedBody> bodyOf(const Node& node, std::string_view key, std::int64_t opset) {
@@ -120,6 +123,10 @@ Result<Kernel> makeLoop(const Node& node, std::int64_t opset) {
             std::vector<Tensor> arguments{oneElement(iteration, body->inputs()[0]),
                                           oneElement(true, body->inputs()[1])};
             for (Tensor& value : values) arguments.push_back(std::move(value));
+            if (iteration == kMostIterations)
+                return fail(ErrorCode::OutOfRange,
+                            fmt::format("A Loop has not ended after {} iterations.", kMostIterations),
+                            "Its condition may never become false: check the model and its inputs.");
             auto results = body->run(std::move(arguments), inputs.all().subspan(formal));
             if (!results) return fail(results.error());
             isGoingOn = readCondition((*results)[0]);

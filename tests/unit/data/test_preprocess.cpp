@@ -228,6 +228,21 @@ private slots:
         QCOMPARE(choosePreprocessing(model, "nonesuch").error().code, ErrorCode::NotFound);
     }
 
+    void aFileBesideTheModelCounts() {
+        const QTemporaryDir dir;
+        const std::string folder = dir.path().toStdString();
+        Model model = modelFor({1, 3, 8, 8});
+        QVERIFY(preprocessingBeside(model, folder + "/net.v1.onnx").empty());
+        writeBytes(folder + "/net.v1.preprocess.json", R"({"scale":0.25})");
+        const auto beside = preprocessingBeside(model, folder + "/net.v1.onnx");
+        QCOMPARE(beside.string(), folder + "/net.v1.preprocess.json");
+        const auto choice = choosePreprocessing(model, beside.string());
+        QCOMPARE(choice->preprocessing.scale, 0.25);
+        QVERIFY(mentions(choice->reason, "net.v1.preprocess.json"));
+        model.setMetadata("equant.preprocess", "unit");
+        QVERIFY(preprocessingBeside(model, folder + "/net.v1.onnx").empty());
+    }
+
     void otherInputsAreNoImages() {
         QCOMPARE(choosePreprocessing(modelFor({1, 10}), "").error().code, ErrorCode::InvalidArgument);
         QCOMPARE(choosePreprocessing(modelFor({1, 4, 8, 8}), "unit").error().code, ErrorCode::InvalidArgument);

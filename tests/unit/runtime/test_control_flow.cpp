@@ -3,6 +3,7 @@
 // functions a model brings along.
 #include "core/graph/inlining.h"
 #include "core/graph/onnx_io.h"
+#include "core/runtime/evaluate.h"
 #include "core/runtime/executor.h"
 #include "tests/unit/runtime/plan_testing.h"
 
@@ -79,6 +80,7 @@ private slots:
     void nestedBranches();
     void loopCounts();
     void loopStopsByCondition();
+    void loopThatNeverEnds();
     void scanForwardsAndBackwards();
     void bodiesThatCannotRun();
     void functionsAreInlined();
@@ -164,6 +166,21 @@ void TestControlFlow::loopCounts() {
     QVERIFY2(none.error.empty(), none.error.c_str());
     QVERIFY(none.outputs[0] == floats({2}, {0, 0}));
     QCOMPARE(none.outputs[1].shape(), (Shape{0, 2}));
+}
+
+void TestControlFlow::loopThatNeverEnds() {
+    ModelBuilder step;
+    step.input("i", {}, DType::Int64).input("go", {}, DType::Bool).output("go", {}, DType::Bool);
+    ModelBuilder builder;
+    builder.node("Loop", {"trips", ""}, {}, {{"body", body(step)}});
+    const Model model = builder.build();
+    const std::vector<Tensor> endless{whole(std::numeric_limits<std::int64_t>::max()), Tensor()};
+    const auto result = evaluateNode(model.graph.nodes[0], endless, 13);
+    QVERIFY(!result.has_value());
+    QCOMPARE(result.error().code, ErrorCode::OutOfRange);
+    QVERIFY2(result.error().message.find("1000000 iterations") != std::string::npos, result.error().message.c_str());
+    QVERIFY(!result.error().subject.empty() && !result.error().hint.empty());
+    QVERIFY(evaluateNode(model.graph.nodes[0], std::vector<Tensor>{whole(1000), Tensor()}, 13).has_value());
 }
 
 void TestControlFlow::loopStopsByCondition() {
