@@ -16,11 +16,11 @@ namespace equant {
 struct BatchSource {
     std::size_t batches = 0;
     std::function<Result<std::vector<Tensor>>(std::size_t batch)> load;
-    // Samples by themselves, for diagnoses; batches in memory are not cut, each counts as one.
+    // Samples by themselves, for diagnoses (calibration needs them); batches in memory are not cut, each counts as one.
     std::size_t samples = 0;
     std::size_t samplesPerBatch = 1;
-    std::function<Result<std::vector<Tensor>>(std::size_t sample)> loadSample;
-    std::function<std::string(std::size_t sample)> sampleName;
+    std::function<Result<std::vector<Tensor>>(std::size_t sample)> loadSample{};
+    std::function<std::string(std::size_t sample)> sampleName{};
 };
 
 [[nodiscard]] inline BatchSource batchesOf(const Dataset& dataset, std::size_t batchSize) {
