@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Half and a third of a network's work, without labels or training: the way a user goes, predicted sensitivities,
+// solved plan, compression fitted to data. On reference data kept outside the project.
+#include <QElapsedTimer>
+#include <QtTest>
+#include <algorithm>
+
+#include "core/compression/solver.h"
+#include "core/data/subset.h"
+#include "core/graph/onnx_io.h"
+#include "core/metrics/evaluate.h"
+#include "tests/acceptance/shared_folder.h"
+
+using namespace equant;
+namespace fs = std::filesystem;
+
+class TestCompressionFigures : public QObject {
+    Q_OBJECT
+
+private slots:
+    void initTestCase() {
+        if (!fs::exists(sharedFolder() / "data/models")) QSKIP("The reference models are not at hand.");
+    }
+    void accuracyWithoutTraining_data();
+    void accuracyWithoutTraining();
+};
+
+void TestCompressionFigures::accuracyWithoutTraining_data() {
+    QTest::addColumn<double>("macs");
+    QTest::addColumn<double>("mostLost");
+    QTest::newRow("half") << 0.5 << 1.5;
+    QTest::newRow("a third") << 0.33 << 6.0;
+}
+
+void TestCompressionFigures::accuracyWithoutTraining() {
+    QFETCH(double, macs);
+    QFETCH(double, mostLost);
+    const fs::path models = sharedFolder() / "data/models", images = sharedFolder() / "data/cifar10";
+    const auto model = readOnnx(models / "cifar10_resnet20_jpeg.onnx");
+    QVERIFY(model);
+    DatasetOptions options;
+    options.preprocess = (models / "cifar10_resnet20_jpeg.preprocess.json").string();
+    const auto test = openDataset(images / "test_2000", *model, options);
+    options.limit = 500;
+    const auto calibration = openDataset(images / "train_10000", *model, options);
+    QVERIFY(test && calibration);
+
+    SensitivityOptions sensitivity;
+    sensitivity.calibrationSamples = 500;
+    sensitivity.ratios.clear();
+    for (int percent = 10; percent <= 95; percent += 5) sensitivity.ratios.push_back(0.01 * percent);
+    QElapsedTimer timer;
+    timer.start();
+    const auto table = predictSensitivity(*model, *calibration->dataset, sensitivity);
+    QVERIFY2(table, table ? "" : describe(table.error()).c_str());
+    const double predicted = 1e-3 * double(timer.restart());
+    SolverOptions solver;
+    solver.target.macsRatio = macs;
+    const auto solved = solvePlan(*table, solver);
+    QVERIFY(solved && solved->isTargetMet);
+    const auto source = batchesOf(*calibration->dataset, 8);
+    const auto compressed = compress(*model, solved->plan, &source, {});
+    QVERIFY2(compressed, compressed ? "" : describe(compressed.error()).c_str());
+    const double seconds = 1e-3 * double(timer.elapsed());
+    const auto before = Executor::create(*model), after = Executor::create(compressed->model);
+    QVERIFY(before && after);
+    const auto scores = evaluateAll({*before, *after}, *before, *test->dataset, {});
+    QVERIFY(scores);
+    const double lost = *(*scores)[0].top1 - *(*scores)[1].top1;
+    qInfo("asked %.2f of the MACs, reached %.3f: top-1 %.2f -> %.2f (predicted in %.1f s, compressed in %.1f s)", macs,
+          compressed->report.macsRatio, *(*scores)[0].top1, *(*scores)[1].top1, predicted, seconds);
+    QVERIFY(compressed->report.macsRatio <= macs + 0.005 && compressed->report.macsRatio >= macs - 0.01);
+    QVERIFY(lost <= mostLost);
+}
+
+QTEST_APPLESS_MAIN(TestCompressionFigures)
+#include "test_compression_figures.moc"
