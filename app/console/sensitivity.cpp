@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
+#include <map>
 #include <memory>
 
 #include "app/console/command.h"
@@ -72,21 +73,28 @@ std::string tableText(const SensitivityTable& found, bool isInstant) {
     ratios.erase(std::unique(ratios.begin(), ratios.end()), ratios.end());
     std::vector<std::string> header{"layer", "share of MACs"};
     for (const double ratio : ratios) header.push_back(fmt::format("{:.3g}", ratio));
+    const bool hasMethods = std::ranges::any_of(
+        found.layers, [&](const auto& layer) { return layer.method != found.layers.front().method; });
     std::vector<std::vector<std::string>> rows;
-    std::string skipped;
+    std::map<std::string, std::vector<std::string>> skipped;  // by reason
     for (const auto& layer : found.layers) {
         if (!layer.skipped.empty()) {
-            skipped += fmt::format("  left out {}: {}\n", layer.name, layer.skipped);
+            skipped[fmt::format("{}: {}", name(layer.method), layer.skipped)].push_back(layer.name);
             continue;
         }
         auto& row = rows.emplace_back();
-        row = {layer.name, fmt::format("{:.1f} %", 100 * layer.cost.macs / std::max(found.total.macs, 1.0))};
+        row = {hasMethods ? fmt::format("{} [{}]", layer.name, name(layer.method)) : layer.name,
+               fmt::format("{:.1f} %", 100 * layer.cost.macs / std::max(found.total.macs, 1.0))};
         for (const double ratio : ratios) {
             const auto cell = std::ranges::find(layer.cells, ratio, &SensitivityCell::ratio);
             row.push_back(cell == layer.cells.end() ? "" : cellText(*cell));
         }
     }
-    std::string text = table(header, rows) + skipped;
+    std::string text = table(header, rows);
+    for (const auto& [reason, names] : skipped) {
+        text += fmt::format("  left out {}{} ({})\n", names.front(),
+                            names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "", reason);
+    }
     if (isInstant) return text + "~ relative squared error of the layer's output, predicted from its statistics.\n";
     text += fmt::format("Score: {} ({})", name(found.metric), found.metricReason);
     if (found.baseline) text += fmt::format(", {:.2f} uncompressed", *found.baseline);

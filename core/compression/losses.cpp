@@ -13,6 +13,8 @@ namespace {
 constexpr double kDeviations95 = 1.96;
 /// How far the loss expected from a predicted error may be off, as a share of it.
 constexpr double kPredictionDoubt = 0.5;
+/// Of the largest loss: what the largest predicted error weighs where losses are equal.
+constexpr double kTieShare = 1e-3;
 
 /// One cell's measured loss with its standard deviation.
 struct Measured {
@@ -77,6 +79,23 @@ double combined(const std::optional<Measured>& measured, const std::optional<dou
     return (measured->loss * expectedVariance + *expected * ownVariance) / (ownVariance + expectedVariance);
 }
 
+/// Where no loss can be measured, the errors still tell the cells apart: nobody wants a layer cut to a quarter because
+/// half looked just as good on these samples. Too little to outweigh a loss.
+void breakTies(const SensitivityTable& table, CellLosses& losses) {
+    double largestLoss = 0, largestError = 0;
+    for (std::size_t row = 0; row < table.layers.size(); ++row) {
+        for (std::size_t cell = 0; cell < table.layers[row].cells.size(); ++cell) {
+            largestLoss = std::max(largestLoss, losses.loss[row][cell]);
+            largestError = std::max(largestError, table.layers[row].cells[cell].predictedError.value_or(0));
+        }
+    }
+    if (largestError <= 0) return;
+    const double share = kTieShare * (largestLoss > 0 ? largestLoss : 1) / largestError;
+    for (std::size_t row = 0; row < table.layers.size(); ++row)
+        for (std::size_t cell = 0; cell < table.layers[row].cells.size(); ++cell)
+            losses.loss[row][cell] += share * table.layers[row].cells[cell].predictedError.value_or(0);
+}
+
 }  // namespace
 
 std::vector<double> nonIncreasing(std::vector<double> values, std::vector<double> weights) {
@@ -124,6 +143,7 @@ CellLosses lossesOf(const SensitivityTable& table) {
         for (double& loss : losses) loss = std::max(0.0, loss);
         result.loss.push_back(std::move(losses));
     }
+    if (result.isMeasured) breakTies(table, result);
     return result;
 }
 

@@ -62,6 +62,7 @@ private slots:
     void predictionAddsUp();
     void marginal();
     void noiseIsSteadiedByPredictedErrors();
+    void budgetIsSpentWhereNothingIsLost();
     void greedyFollowsTheThreshold();
     void monotoneFitRises();
 };
@@ -197,6 +198,21 @@ void TestSolver::noiseIsSteadiedByPredictedErrors() {
     QVERIFY(losses.loss[0][2] < 2.9);  // measured: 3
     QVERIFY(losses.loss[1][2] > losses.loss[0][2]);
     QCOMPARE(nonIncreasing({1, 3, 2}, {1, 1, 1}), (std::vector<double>{2, 2, 2}));
+}
+
+/// A plan for 75 % must not take half away because the samples show no loss at either.
+void TestSolver::budgetIsSpentWhereNothingIsLost() {
+    SensitivityTable table = smallTable();
+    for (auto& layer : table.layers) {
+        for (auto& cell : layer.cells) {
+            cell.score = 100;
+            cell.predictedError = 0.1 * (1 - cell.ratio);
+        }
+    }
+    const auto solved = solvePlan(table, byMacs(0.75));
+    QVERIFY(solved && solved->isTargetMet);
+    QVERIFY(solved->plan.predicted->macsRatio > 0.69);
+    QVERIFY(*solved->plan.predicted->score > 99.9);
 }
 
 void TestSolver::greedyFollowsTheThreshold() {
