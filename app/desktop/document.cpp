@@ -37,13 +37,16 @@ QString Document::modelName() const {
 
 const LayerInfo* Document::layer(const QString& name) const {
     if (!m_loaded) return nullptr;
-    const auto& layers = m_loaded->inspection.layers;
-    const auto found = std::ranges::find(layers, toStdString(name), &LayerInfo::name);
-    return found == layers.end() ? nullptr : &*found;
+    for (const auto& model : {base(), m_loaded}) {
+        const auto& layers = model->inspection.layers;
+        const auto found = std::ranges::find(layers, toStdString(name), &LayerInfo::name);
+        if (found != layers.end()) return &*found;
+    }
+    return nullptr;
 }
 
 const ChannelRanges* Document::rangesBefore(const QString& name) const {
-    return m_loaded ? findRanges(m_loaded->ranges, name) : nullptr;
+    return m_loaded ? findRanges(base()->ranges, name) : nullptr;
 }
 
 const ChannelRanges* Document::rangesAfter(const QString& name) const {
@@ -54,12 +57,19 @@ const ChannelRanges* Document::rangesAfter(const QString& name) const {
 void Document::setModel(std::shared_ptr<const LoadedModel> loaded, DocumentState initial) {
     m_loaded = std::move(loaded);
     m_undoStack.clear();
+    m_sweeps.clear();
+    m_compressed.clear();
+    m_measurements.clear();
     m_equalized.clear();
     m_quantizations.clear();
     m_data.reset();
     m_state = std::move(initial);
+    refreshBase();
     emit modelChanged();
     emit stateChanged();
+    emit planChanged();
+    emit sensitivityChanged();
+    emit compressedChanged();
     emit equalizedChanged();
     emit dataChanged();
     emit quantizationChanged();
@@ -74,8 +84,18 @@ void Document::edit(const QString& text, const std::function<void(DocumentState&
 
 void Document::setState(const DocumentState& state) {
     if (state == m_state) return;
+    const bool isPlanChanged = state.plan != m_state.plan || state.suggestion != m_state.suggestion ||
+                               state.compression != m_state.compression;
+    // Dragging a ratio must not make every page look at everything again.
+    DocumentState others = m_state;
+    others.plan = state.plan;
+    others.suggestion = state.suggestion;
+    others.compression = state.compression;
+    const bool isOnlyPlan = others == state;
     m_state = state;
-    emit stateChanged();
+    refreshBase();
+    if (!isOnlyPlan) emit stateChanged();
+    if (isPlanChanged) emit planChanged();
 }
 
 bool Document::isEqualizeUpToDate() const {
@@ -84,7 +104,9 @@ bool Document::isEqualizeUpToDate() const {
 }
 
 void Document::addEqualized(std::shared_ptr<const EqualizedModel> result) {
-    std::erase_if(m_equalized, [&](const auto& old) { return old->options == result->options; });
+    std::erase_if(m_equalized, [&](const auto& old) {
+        return old->options == result->options && old->compressed == result->compressed;
+    });
     m_equalized.push_back(std::move(result));
     keepNewest(m_equalized, kEqualizedKept);
     emit equalizedChanged();
@@ -101,9 +123,29 @@ void Document::addQuantization(std::shared_ptr<const QuantizationResult> result)
     emit quantizationChanged();
 }
 
+const std::shared_ptr<const LoadedModel>& Document::base() const {
+    return m_base ? m_base : m_loaded;
+}
+
+bool Document::isBaseReady() const {
+    return m_loaded && (!isCompressionApplied() || m_base);
+}
+
+void Document::refreshBase() {
+    const CompressStep* step = m_state.recipe.compressStep();
+    const auto result = step ? compressedFor(*step) : nullptr;
+    m_base = result ? result->prepared : nullptr;
+}
+
+std::optional<CompressStep> Document::appliedCompression() const {
+    const CompressStep* step = m_state.recipe.compressStep();
+    return step ? std::optional(*step) : std::nullopt;
+}
+
 std::shared_ptr<const EqualizedModel> Document::equalizedFor(const EqualizeOptions& options) const {
+    const auto compressed = appliedCompression();
     for (const auto& result : m_equalized)
-        if (result->options == options) return result;
+        if (result->options == options && result->compressed == compressed) return result;
     return nullptr;
 }
 
@@ -122,7 +164,8 @@ std::shared_ptr<const LoadedData> Document::data() const {
 bool Document::isFresh(const QuantizationResult& result) const {
     const EqualizeStep* step = m_state.recipe.equalizeStep();
     const bool isSameModel = step ? result.equalized == step->options : !result.equalized.has_value();
-    return isSameModel && result.settings == m_state.quantization && result.data == m_state.data;
+    return isSameModel && result.compressed == appliedCompression() && result.settings == m_state.quantization &&
+           result.data == m_state.data;
 }
 
 std::shared_ptr<const QuantizationResult> Document::quantization() const {
@@ -141,16 +184,17 @@ std::shared_ptr<const QuantizationResult> Document::otherQuantization() const {
     if (!shown) return nullptr;
     for (auto result = m_quantizations.rbegin(); result != m_quantizations.rend(); ++result) {
         const QuantizationResult& other = **result;
-        if (other.equalized != shown->equalized && other.settings == shown->settings && other.data == shown->data)
+        if ((other.equalized != shown->equalized || other.compressed != shown->compressed) &&
+            other.settings == shown->settings && other.data == shown->data)
             return *result;
     }
     return nullptr;
 }
 
 std::shared_ptr<const Model> Document::currentModel() const {
-    if (!m_loaded) return nullptr;
+    if (!m_loaded || !isBaseReady()) return nullptr;
     const EqualizeStep* step = m_state.recipe.equalizeStep();
-    if (!step) return m_loaded->folded;
+    if (!step) return base()->folded;
     const auto result = equalizedFor(step->options);
     return result ? result->model : nullptr;
 }
@@ -163,6 +207,9 @@ StageState Document::stageState(Stage stage) const {
         case Stage::Ranges:
             if (!isEqualizeApplied()) return StageState::NotRun;
             return isEqualizeUpToDate() ? StageState::Done : StageState::Stale;
+        case Stage::Compression:
+            if (isCompressionApplied()) return isCompressionUpToDate() ? StageState::Done : StageState::Stale;
+            return StageState::NotRun;
         case Stage::Quantization:
             if (!quantization()) return StageState::NotRun;
             return isQuantizationFresh() ? StageState::Done : StageState::Stale;

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "app/desktop/compression_state.h"
 #include "core/inspection/inspection.h"
 #include "core/metrics/evaluate.h"
 #include "core/passes/weight_ranges.h"
@@ -31,6 +32,7 @@ struct LoadedModel {
     FoldReport fold;
     Inspection inspection;
     std::vector<ChannelRanges> ranges;  ///< of `folded`
+    std::vector<CompressibleLayer> compressible;
 };
 
 /// Which samples to use and how to make them fit the model.
@@ -49,12 +51,16 @@ struct DocumentState {
     EqualizeOptions equalize;  ///< options being edited on the ranges page
     QuantizationSettings quantization;
     DataChoice data;
+    CompressionSetup compression;
+    CompressionPlan plan;        ///< being edited on the compression page
+    CompressionPlan suggestion;  ///< the solver's last one
     friend bool operator==(const DocumentState&, const DocumentState&) = default;
 };
 
 /// The model after cross-layer equalization with `options`.
 struct EqualizedModel {
     EqualizeOptions options;
+    std::optional<CompressStep> compressed;  ///< the compression before it, if any
     std::shared_ptr<const Model> model;
     EqualizeReport report;
     std::vector<ChannelRanges> ranges;
@@ -90,6 +96,7 @@ struct QuantizationResult {
     QuantizationSettings settings;
     DataChoice data;
     std::optional<EqualizeOptions> equalized;  ///< the equalization applied, if any
+    std::optional<CompressStep> compressed;    ///< the compression applied, if any
     Score floating, weightsOnly, activationsOnly, both;
     std::vector<LayerNoise> layers;
     std::size_t calibrationSamples = 0;  ///< really used
@@ -99,7 +106,8 @@ struct QuantizationResult {
     double seconds = 0;
 };
 
-enum class Stage { Overview, Ranges, Quantization };
+enum class Stage { Overview, Ranges, Compression, Quantization };
+constexpr int kStages = 4;
 enum class StageState { Empty, NotRun, Stale, Done };
 
 class Document : public QObject {
@@ -112,6 +120,11 @@ public:
     bool hasModel() const { return m_loaded != nullptr; }
     const std::shared_ptr<const LoadedModel>& loaded() const { return m_loaded; }
     QString modelName() const;
+    /// What equalization and quantization begin with: the compressed model when a compression is applied and computed,
+    /// else the opened one.
+    const std::shared_ptr<const LoadedModel>& base() const;
+    bool isBaseReady() const;  ///< false: the applied compression is not computed yet
+    /// By name, in the base, else in the model as opened.
     const LayerInfo* layer(const QString& name) const;
     const ChannelRanges* rangesBefore(const QString& name) const;
     /// Replaces the model; forgets results and undo history and begins with these decisions.
@@ -125,6 +138,25 @@ public:
     bool isEqualizeApplied() const { return m_state.recipe.equalizeStep() != nullptr; }
     /// Whether the options being edited are the ones that are applied.
     bool isEqualizeUpToDate() const;
+
+    // Compression.
+    bool isCompressionApplied() const { return m_state.recipe.compressStep() != nullptr; }
+    /// Whether the plan being edited is the one that is applied.
+    bool isCompressionUpToDate() const;
+    /// What applying the edited plan would put into the recipe.
+    CompressStep editedCompression() const;
+    SweepKey sweepKey() const;
+    void setSweep(Sweep sweep);
+    /// The sensitivities for the present setup, else the newest ones; see isSensitivityFresh().
+    std::shared_ptr<const SensitivityTable> sensitivity() const;
+    bool isSensitivityFresh() const;
+    void addCompressed(std::shared_ptr<const CompressedModel> result);
+    std::shared_ptr<const CompressedModel> compressedFor(const CompressStep& step) const;
+    void addMeasurement(PlanMeasurement measurement);
+    /// Plans measured on the present data, oldest first.
+    std::vector<const PlanMeasurement*> measurements() const;
+    /// Of the plan being edited; null: not measured like that.
+    const PlanMeasurement* measurement() const;
 
     // Results.
     void addEqualized(std::shared_ptr<const EqualizedModel> result);
@@ -149,6 +181,9 @@ public:
 signals:
     void modelChanged();
     void stateChanged();
+    void planChanged();  ///< the edited plan, its suggestion or the setup; emitted alone when nothing else changed
+    void sensitivityChanged();
+    void compressedChanged();  ///< a compressed model or a measured plan came
     void equalizedChanged();
     void dataChanged();
     void quantizationChanged();
@@ -157,10 +192,16 @@ private:
     friend class StateCommand;
     void setState(const DocumentState& state);
     bool isFresh(const QuantizationResult& result) const;
+    std::optional<CompressStep> appliedCompression() const;
+    void refreshBase();
 
     std::shared_ptr<const LoadedModel> m_loaded;
     DocumentState m_state;
     QUndoStack m_undoStack;
+    std::vector<Sweep> m_sweeps;  // newest last
+    std::vector<std::shared_ptr<const CompressedModel>> m_compressed;
+    std::vector<PlanMeasurement> m_measurements;
+    std::shared_ptr<const LoadedModel> m_base;                               // of the applied compression; null: none
     std::vector<std::shared_ptr<const EqualizedModel>> m_equalized;          // newest last
     std::vector<std::shared_ptr<const QuantizationResult>> m_quantizations;  // newest last
     std::shared_ptr<const LoadedData> m_data;

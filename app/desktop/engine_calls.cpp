@@ -37,22 +37,28 @@ Result<LoadedModel> loadModel(const QString& path, const JobContext& job) {
     auto model = readOnnx(toPath(path));
     if (!model) return fail(model.error());
     job.advance();
+    auto loaded = prepareModel(std::make_shared<const Model>(std::move(*model)), path, job);
+    if (loaded) loaded->fileBytes = static_cast<std::uintmax_t>(QFileInfo(path).size());
+    return loaded;
+}
+
+Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QString& path, const JobContext& job) {
     LoadedModel loaded;
     loaded.path = path;
-    loaded.fileBytes = static_cast<std::uintmax_t>(QFileInfo(path).size());
     auto inspection = inspect(*model);
     if (!inspection) return fail(inspection.error());
     loaded.inspection = std::move(*inspection);
     job.advance();
     if (job.stopped()) return cancelled();
     // A model without usable weights still opens; it only has no ranges.
-    loaded.model = std::make_shared<const Model>(std::move(*model));
+    loaded.model = std::move(model);
     loaded.folded = loaded.model;
     if (auto folded = foldBatchNorms(*loaded.model)) {
         loaded.fold = std::move(folded->report);
         if (!loaded.fold.folded.empty()) loaded.folded = std::make_shared<const Model>(std::move(folded->model));
     }
     if (auto ranges = weightRanges(*loaded.folded)) loaded.ranges = std::move(*ranges);
+    loaded.compressible = compressibleLayers(*loaded.model, loaded.inspection.facts);
     job.advance();
     return loaded;
 }

@@ -8,6 +8,8 @@
 namespace equant::ui {
 
 Result<LoadedModel> loadModel(const QString& path, const JobContext& job);
+/// Looks at a model that is in memory like loadModel() at one in a file.
+Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QString& path, const JobContext& job);
 
 /// Equalizes and proves it: compares outputs on `data` (random inputs when null).
 Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
@@ -21,10 +23,44 @@ struct QuantizeRequest {
     QuantizationSettings settings;
     DataChoice data;
     std::optional<EqualizeOptions> equalized;
+    std::optional<CompressStep> compressed;
 };
 
 /// Calibrates, then scores float, weights only, activations only and both in the same pass, and measures each layer.
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job);
+
+struct SweepRequest {
+    std::shared_ptr<const LoadedModel> original;
+    SweepKey key;
+    CompressionSetup setup;
+    std::shared_ptr<const SensitivityTable> known;  ///< for this key: measured cells are kept
+    bool shouldMeasure = false;
+    QString savedAs;  ///< file that keeps the table through a crash; empty: none
+};
+
+/// Predicts sensitivities where `known` is null, then measures when asked to. `onTable` is called from the worker
+/// thread with the table so far, at most about 20 times a second, and with the last state. Stopping keeps what was
+/// measured.
+Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<void(const Sweep&)>& onTable,
+                               const JobContext& job);
+
+/// Where the table of a sweep survives a crash: named by what it depends on.
+QString sweepFile(const LoadedModel& original, const SweepKey& key);
+
+struct CompressRequest {
+    std::shared_ptr<const LoadedModel> original;
+    CompressStep step;
+    std::shared_ptr<const CompressedModel> known;  ///< computed before
+    std::optional<int> evaluationSamples;          ///< absent: the result is not scored; 0: all
+};
+
+struct CompressResult {
+    std::shared_ptr<const CompressedModel> model;
+    std::optional<PlanMeasurement> measurement;
+};
+
+/// Compresses, looks at the result and scores it beside the original.
+Result<CompressResult> compressAndScore(const CompressRequest& request, const JobContext& job);
 
 /// What an export wrote, in one sentence for people.
 struct ExportSummary {

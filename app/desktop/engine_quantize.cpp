@@ -90,6 +90,7 @@ Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, 
     result.settings = request.settings;
     result.data = request.data;
     result.equalized = request.equalized;
+    result.compressed = request.compressed;
     result.floating = report->floating;
     result.weightsOnly = report->weightsOnly;
     result.activationsOnly = report->activationsOnly;

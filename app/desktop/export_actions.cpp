@@ -26,9 +26,11 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
       m_window(window),
       m_menu(new QMenu(&window)),
       m_report(new QAction(symbolicIcon(u"report"_s), tr("Report"), &window)),
+      m_copyCompress(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"compress\" as command"), &window)),
       m_copyEqualize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"equalize\" as command"), &window)),
       m_copyQuantize(new QAction(symbolicIcon(u"copy"_s), tr("Copy \"quantize\" as command"), &window)) {
     m_menu->setObjectName(u"exportMenu"_s);
+    m_copyCompress->setObjectName(u"copyCompressAction"_s);
     m_copyEqualize->setObjectName(u"copyEqualizeAction"_s);
     m_copyQuantize->setObjectName(u"copyQuantizeAction"_s);
     m_report->setObjectName(u"reportAction"_s);
@@ -51,7 +53,7 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
     };
     const QString onnx = tr("ONNX models (*.onnx)");
     const QString json = tr("Encodings (*.json *.encodings)");
-    add(tr("Optimized model …"), u"exportModelAction"_s, ExportKind::OptimizedModel, u"-equalized.onnx"_s, onnx)
+    add(tr("Optimized model …"), u"exportModelAction"_s, ExportKind::OptimizedModel, u"-optimized.onnx"_s, onnx)
         ->setShortcut(QKeySequence(tr("Ctrl+E")));
     add(tr("Quantized model (QDQ) …"), u"exportQdqAction"_s, ExportKind::QdqModel, u"-qdq.onnx"_s, onnx);
     m_menu->addSeparator();
@@ -66,6 +68,8 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
         const QString folder = QFileDialog::getExistingDirectory(&m_window, tr("Folder for the plots"));
         if (!folder.isEmpty()) savePlots(folder, u"svg"_s);
     });
+    connect(m_copyCompress, &QAction::triggered, this,
+            [this] { copyCommand(m_session.document().editedCompression()); });
     connect(m_copyEqualize, &QAction::triggered, this,
             [this] { copyCommand(EqualizeStep{m_session.document().state().equalize}); });
     connect(m_copyQuantize, &QAction::triggered, this,
@@ -86,6 +90,33 @@ QString ExportActions::askPath(const QString& title, const QString& ending, cons
 void ExportActions::ask(ExportKind kind, const QString& title, const QString& ending, const QString& filter) {
     const QString path = askPath(title, ending, filter);
     if (!path.isEmpty()) m_session.exportTo(kind, path);
+}
+
+QString ExportActions::askForPlanFile(bool isSaving, const QString& title, const QString& ending) {
+    const QString filter = tr("JSON (*.json);;All files (*)");
+    if (isSaving) return askPath(title, ending, filter);
+    if (!m_session.document().hasModel()) return {};
+    const QFileInfo model(m_session.document().loaded()->path);
+    const QString folder = QSettings().value(u"folders/export"_s, model.absolutePath()).toString();
+    return QFileDialog::getOpenFileName(&m_window, QString(title).remove(u'…').trimmed(), folder, filter);
+}
+
+void ExportActions::addCompressionFiles(QMenu* menu) {
+    const auto add = [&](const QString& text, const QString& name, bool isSaving, const QString& ending,
+                         void (Session::*slot)(const QString&)) {
+        QAction* action = menu->addAction(text);
+        action->setObjectName(name);
+        m_window.addAction(action);
+        connect(action, &QAction::triggered, this, [=, this] {
+            const QString path = askForPlanFile(isSaving, text, ending);
+            if (!path.isEmpty()) (m_session.*slot)(path);
+        });
+    };
+    add(tr("Import plan …"), u"importPlanAction"_s, false, {}, &Session::importPlan);
+    add(tr("Export plan …"), u"exportPlanAction"_s, true, u".plan.json"_s, &Session::exportPlan);
+    add(tr("Import sensitivities …"), u"importSensitivityAction"_s, false, {}, &Session::importSensitivity);
+    add(tr("Export sensitivities …"), u"exportSensitivityAction"_s, true, u".sensitivity.json"_s,
+        &Session::exportSensitivity);
 }
 
 void ExportActions::copyCommand(const Step& step) {

@@ -60,8 +60,9 @@ InspectorPanel::InspectorPanel(Session& session, QWidget* parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_text);
     connect(&session.selection(), &Selection::changed, this, &InspectorPanel::refresh);
-    for (const auto signal : {&Document::modelChanged, &Document::stateChanged, &Document::equalizedChanged,
-                              &Document::quantizationChanged})
+    for (const auto signal :
+         {&Document::modelChanged, &Document::stateChanged, &Document::equalizedChanged, &Document::quantizationChanged,
+          &Document::compressedChanged, &Document::sensitivityChanged, &Document::planChanged})
         connect(&session.document(), signal, this, &InspectorPanel::refresh);
     refresh();
 }
@@ -115,7 +116,7 @@ QString InspectorPanel::layerHtml(const QString& name) const {
     const Document& document = m_session.document();
     const LayerInfo* layer = document.layer(name);
     if (!layer) return paragraph(name);
-    const auto& cost = document.loaded()->inspection.cost;
+    const auto& cost = document.base()->inspection.cost;
     QString html = u"<h3 style='margin:0'>%1</h3>"_s.arg(shortName(name).toHtmlEscaped());
     if (shortName(name) != name) html += paragraph(name);
     QString rows = row(tr("Type"), toQString(layer->opType));
@@ -135,7 +136,24 @@ QString InspectorPanel::layerHtml(const QString& name) const {
                 tr("%1 (%2 %)").arg(plots::countText(static_cast<double>(layer->macs)), share(layer->macs, cost.macs)));
     rows += row(tr("Activations"), plots::bytesText(static_cast<double>(layer->activationBytes)));
     html += table(rows);
-    return html + rangesHtml(name) + quantizationHtml(name) + whyHtml(name);
+    return html + compressionHtml(name) + rangesHtml(name) + quantizationHtml(name) + whyHtml(name);
+}
+
+QString InspectorPanel::compressionHtml(const QString& name) const {
+    const Document& document = m_session.document();
+    const std::string wanted = toStdString(name);
+    QString rows;
+    if (const LayerChoice* choice = document.state().plan.find(wanted); choice && choice->ratio < 1)
+        rows += row(choice->isLocked ? tr("Plan, locked") : tr("Plan"),
+                    tr("%1 % of its cost").arg(QLocale().toString(100 * choice->ratio, 'f', 0)));
+    if (const auto measured = document.compressedFor(document.editedCompression()))
+        for (const CompressedLayer& each : measured->report.layers) {
+            if (each.name != wanted) continue;
+            if (!each.skipped.empty()) return heading(tr("Compression")) + paragraph(toQString(each.skipped));
+            rows += row(tr("Reached"), tr("%1 %").arg(QLocale().toString(100 * each.ratio, 'f', 1)));
+            if (each.sqnrDb) rows += row(tr("Own SQNR after"), decibels(each.sqnrDb));
+        }
+    return rows.isEmpty() ? rows : heading(tr("Compression")) + table(rows);
 }
 
 QString InspectorPanel::rangesHtml(const QString& name) const {
@@ -184,11 +202,11 @@ QString InspectorPanel::whyHtml(const QString& name) const {
                                   .arg(toQStringList(pair.layers).join(u" → "_s) + u". "_s + toQString(pair.reason)));
         }
     }
-    const auto& layers = document.loaded()->inspection.layers;
+    const auto& layers = document.base()->inspection.layers;
     const auto found = std::ranges::find(layers, toStdString(name), &LayerInfo::name);
     const auto index = static_cast<std::size_t>(found - layers.begin());
-    if (html.isEmpty() && index < document.loaded()->inspection.techniques.size()) {
-        const Verdict& verdict = document.loaded()->inspection.techniques[index].equalization;
+    if (html.isEmpty() && index < document.base()->inspection.techniques.size()) {
+        const Verdict& verdict = document.base()->inspection.techniques[index].equalization;
         if (!verdict.isOk && !verdict.reason.empty() && document.rangesBefore(name))
             html += paragraph(tr("Cannot be equalized: %1").arg(toQString(verdict.reason)));
     }

@@ -24,6 +24,7 @@ private:
     void refresh();
     QString modelHtml() const;
     QString layerHtml(const QString& name) const;
+    QString compressionHtml(const QString& name) const;
     QString rangesHtml(const QString& name) const;
     QString quantizationHtml(const QString& name) const;
     QString whyHtml(const QString& name) const;

@@ -57,7 +57,8 @@ LayerPlots::LayerPlots(Session& session, QWidget* parent)
         m_bias->setOrder(order);
     });
     connect(&session.selection(), &Selection::changed, this, &LayerPlots::refresh);
-    for (const auto signal : {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged})
+    for (const auto signal :
+         {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged, &Document::compressedChanged})
         connect(&session.document(), signal, this, &LayerPlots::refresh);
 }
 
@@ -70,7 +71,7 @@ QString LayerPlots::layer() const {
     if (!document.hasModel()) return {};
     for (const QString& name : m_session.selection().layers())
         if (document.rangesBefore(name)) return name;
-    const auto& ranges = document.loaded()->ranges;
+    const auto& ranges = document.base()->ranges;
     const auto worst = std::ranges::max_element(ranges, {}, [](const ChannelRanges& r) { return r.imbalance(); });
     return worst == ranges.end() ? QString() : toQString(worst->layer);
 }

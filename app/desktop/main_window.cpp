@@ -18,6 +18,8 @@
 #include <QUndoView>
 #include <QVBoxLayout>
 
+#include "app/desktop/compression_page.h"
+#include "app/desktop/compression_setup_panel.h"
 #include "app/desktop/export_actions.h"
 #include "app/desktop/icons.h"
 #include "app/desktop/inspector_panel.h"
@@ -74,13 +76,16 @@ void MainWindow::createPages() {
     m_rail = new StageRail(this);
     m_rail->addStage(tr("Overview"), symbolicIcon(u"overview"_s));
     m_rail->addStage(tr("Ranges and CLE"), symbolicIcon(u"ranges"_s));
+    m_rail->addStage(tr("Compression"), symbolicIcon(u"compression"_s));
     m_rail->addStage(tr("Quantization"), symbolicIcon(u"quantization"_s));
     auto* start = new StartPage(&m_recent, this);
     m_overview = new OverviewPage(m_session, m_findingModel, this);
     m_ranges = new RangesPage(m_session, this);
+    m_compression = new CompressionPage(m_session, this);
     m_quantization = new QuantizationPage(m_session, this);
     m_pages = new QStackedWidget(this);
-    for (QWidget* page : QList<QWidget*>{start, m_overview, m_ranges, m_quantization}) m_pages->addWidget(page);
+    for (QWidget* page : QList<QWidget*>{start, m_overview, m_ranges, m_compression, m_quantization})
+        m_pages->addWidget(page);
     m_messages = new MessageBar(this);
 
     auto* column = new QVBoxLayout;
@@ -102,6 +107,9 @@ void MainWindow::createPages() {
     connect(start, &StartPage::recentRequested, this, &MainWindow::openPath);
     connect(m_overview, &OverviewPage::stageRequested, this, &MainWindow::showStage);
     connect(m_quantization, &QuantizationPage::equalizeRequested, this, [this] { showStage(1); });
+    connect(m_compression->setup(), &CompressionSetupPanel::dataFolderRequested, this,
+            &MainWindow::openDataFolderDialog);
+    connect(m_compression->setup(), &CompressionSetupPanel::dataFileRequested, this, &MainWindow::openDataFileDialog);
     connect(m_quantization->setup(), &SetupPanel::dataFolderRequested, this, &MainWindow::openDataFolderDialog);
     connect(m_quantization->setup(), &SetupPanel::dataFileRequested, this, &MainWindow::openDataFileDialog);
     connect(m_quantization->setup(), &SetupPanel::preprocessFileRequested, this, &MainWindow::choosePreprocessFile);
@@ -168,6 +176,12 @@ void MainWindow::connectSession() {
         m_messages->show(MessageBar::Kind::Error, errorText(error), toQString(error.hint),
                          errorDetails(error, activity));
     });
+    connect(&m_session, &Session::noticed, this, [this](const QString& text, const QString& hint) {
+        m_messages->show(MessageBar::Kind::Warning, text, hint);
+    });
+    connect(&m_session, &Session::planMeasured, this, [this] {
+        if (!isActiveWindow()) QApplication::alert(this);
+    });
     connect(&m_session, &Session::exported, this, [this](const QString& path, const QString& summary) {
         m_messages->show(MessageBar::Kind::Success, QFileInfo(path).fileName() + u": "_s + summary, path);
     });
@@ -175,10 +189,12 @@ void MainWindow::connectSession() {
         if (!isActiveWindow()) QApplication::alert(this);
     });
     for (const auto signal : {&Document::modelChanged, &Document::stateChanged, &Document::equalizedChanged,
-                              &Document::quantizationChanged}) {
+                              &Document::quantizationChanged, &Document::compressedChanged}) {
         connect(&document, signal, this, &MainWindow::refreshRows);
         connect(&document, signal, this, &MainWindow::refreshStages);
     }
+    for (const auto signal : {&Document::planChanged, &Document::sensitivityChanged})
+        connect(&document, signal, this, &MainWindow::refreshStages);
     connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
     connect(&document, &Document::quantizationChanged, this, &MainWindow::refreshFindings);
     connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
@@ -189,7 +205,9 @@ void MainWindow::connectSession() {
 }
 
 void MainWindow::refreshRows() {
-    m_layerModel->updateRows(layerRows(m_session.document()));
+    // Ranges and quantization are of the compressed network.
+    const bool isAsOpened = currentStage() <= 0 || currentStage() == static_cast<int>(Stage::Compression);
+    m_layerModel->updateRows(layerRows(m_session.document(), isAsOpened));
 }
 
 /// What the model's file shows, and what its runs have shown.
@@ -207,24 +225,54 @@ void MainWindow::refreshFindings() {
 void MainWindow::refreshStages() {
     const Document& document = m_session.document();
     const bool hasModel = document.hasModel();
-    for (int stage = 0; stage < 3; ++stage) {
-        m_rail->button(stage)->setEnabled(hasModel);
-        const StageState state = document.stageState(static_cast<Stage>(stage));
-        const bool isRunning = (stage == 0 && m_session.isOpening()) || (stage == 1 && m_session.isEqualizing()) ||
-                               (stage == 2 && (m_session.isQuantizing() || m_session.isLoadingData()));
-        const Job* job = stage == 1 ? m_session.equalizeJob() : stage == 2 ? m_session.quantizeJob() : nullptr;
+    for (int index = 0; index < kStages; ++index) {
+        const auto stage = static_cast<Stage>(index);
+        m_rail->button(index)->setEnabled(hasModel);
+        const StageState state = document.stageState(stage);
+        const bool isRunning = isStageRunning(stage);
+        const Job* job = stage == Stage::Ranges         ? m_session.equalizeJob()
+                         : stage == Stage::Quantization ? m_session.quantizeJob()
+                         : stage != Stage::Compression  ? nullptr
+                         : m_session.isSweeping()       ? m_session.sweepJob()
+                                                        : m_session.compressJob();
         const bool hasShare = isRunning && job && job->isRunning() && job->fraction() >= 0;
-        const QString text = hasShare                      ? tr("running, %1 %").arg(qRound(100 * job->fraction()))
-                             : isRunning                   ? tr("running …")
-                             : state == StageState::Empty  ? tr("no model")
-                             : state == StageState::Stale  ? tr("out of date")
-                             : state == StageState::NotRun ? (stage == 1 ? tr("not applied") : tr("not run"))
-                             : stage == 0                  ? tr("ready")
-                             : stage == 1                  ? tr("equalized")
-                                                           : tr("measured");
-        m_rail->setStageState(stage, text, state == StageState::Done && !isRunning,
+        const QString text = hasShare                     ? tr("running, %1 %").arg(qRound(100 * job->fraction()))
+                             : isRunning                  ? tr("running …")
+                             : state == StageState::Empty ? tr("no model")
+                             : state == StageState::Stale ? tr("out of date")
+                                                          : stageText(stage, state);
+        m_rail->setStageState(index, text, state == StageState::Done && !isRunning,
                               state == StageState::Stale && !isRunning);
     }
+}
+
+bool MainWindow::isStageRunning(Stage stage) const {
+    switch (stage) {
+        case Stage::Overview:
+            return m_session.isOpening();
+        case Stage::Ranges:
+            return m_session.isEqualizing();
+        case Stage::Compression:
+            return m_session.isSweeping() || m_session.isCompressing();
+        case Stage::Quantization:
+            return m_session.isQuantizing() || m_session.isLoadingData();
+    }
+    return false;
+}
+
+QString MainWindow::stageText(Stage stage, StageState state) const {
+    const bool isDone = state == StageState::Done;
+    switch (stage) {
+        case Stage::Overview:
+            return tr("ready");
+        case Stage::Ranges:
+            return isDone ? tr("equalized") : tr("not applied");
+        case Stage::Compression:
+            return isDone ? tr("compressed") : m_session.document().sensitivity() ? tr("not applied") : tr("not run");
+        case Stage::Quantization:
+            return isDone ? tr("measured") : tr("not run");
+    }
+    return {};
 }
 
 void MainWindow::refreshStatus() {
@@ -270,10 +318,15 @@ void MainWindow::refreshTitle() {
 void MainWindow::showStage(int stage) {
     if (stage >= 0 && !m_session.document().hasModel()) stage = -1;
     if (stage >= 0 && stage != currentStage())
-        for (const auto set : {ColumnSet::Structure, ColumnSet::Ranges, ColumnSet::Quantization})
-            m_layers->setColumnSetShown(set, static_cast<int>(set) == stage);
+        for (const auto& [set, of] :
+             {std::pair{ColumnSet::Structure, Stage::Overview}, std::pair{ColumnSet::Ranges, Stage::Ranges},
+              std::pair{ColumnSet::Quantization, Stage::Quantization}})
+            m_layers->setColumnSetShown(
+                set, stage == static_cast<int>(of) ||
+                         (set == ColumnSet::Structure && stage == static_cast<int>(Stage::Compression)));
     m_pages->setCurrentIndex(stage + 1);
     m_rail->setCurrent(stage);
+    refreshRows();
     // The docks have nothing to say before a model is open.
     const bool hasModel = m_session.document().hasModel();
     m_rail->setVisible(hasModel);
@@ -318,16 +371,18 @@ QDockWidget* MainWindow::dock(const QString& name) const {
 }
 
 QList<plots::PlotView*> MainWindow::currentPlots() const {
-    switch (currentStage()) {
-        case 1:
-            return m_ranges->plots();
-        case 2:
-            return m_quantization->plots();
-        case 0:
+    if (currentStage() < 0) return {};
+    switch (static_cast<Stage>(currentStage())) {
+        case Stage::Overview:
             return m_overview->findChildren<plots::PlotView*>();
-        default:
-            return {};
+        case Stage::Ranges:
+            return m_ranges->plots();
+        case Stage::Compression:
+            return m_compression->plots();
+        case Stage::Quantization:
+            return m_quantization->plots();
     }
+    return {};
 }
 
 void MainWindow::openPath(const QString& path) {
@@ -338,7 +393,7 @@ void MainWindow::openPath(const QString& path) {
             return m_messages->show(MessageBar::Kind::Warning, tr("These look like data. Open a model first."),
                                     tr("Then drop the data again."));
         m_session.setDataPath(path);
-        showStage(2);
+        showDataStage();
         return;
     }
     m_session.openModel(path);  // anything else: the engine says what is wrong with it
@@ -371,7 +426,12 @@ void MainWindow::openDataFileDialog() {
     if (path.isEmpty()) return;
     settings.setValue(u"folders/data"_s, QFileInfo(path).absolutePath());
     m_session.setDataPath(path);
-    showStage(2);
+    showDataStage();
+}
+
+/// Data are chosen for the page that is open, if it uses them.
+void MainWindow::showDataStage() {
+    if (currentStage() != static_cast<int>(Stage::Compression)) showStage(static_cast<int>(Stage::Quantization));
 }
 
 void MainWindow::choosePreprocessFile() {
@@ -386,8 +446,9 @@ void MainWindow::choosePreprocessFile() {
 
 void MainWindow::runCurrentStage() {
     if (!m_session.document().hasModel()) return;
-    if (currentStage() == 2) return m_session.quantize();
-    showStage(1);
+    if (currentStage() == static_cast<int>(Stage::Quantization)) return m_session.quantize();
+    if (currentStage() == static_cast<int>(Stage::Compression)) return m_session.predictSensitivity();
+    showStage(static_cast<int>(Stage::Ranges));
     m_session.previewEqualization();
 }
 

@@ -18,6 +18,7 @@ class PlotView;
 
 namespace equant::ui {
 
+class CompressionPage;
 class DropOverlay;
 class ExportActions;
 class FindingModel;
@@ -70,11 +71,15 @@ private:
     void createDocks();
     void createActions();
     void createFileMenu();
+    QList<QAction*> createCompressionActions(QMenu* menu);
     void createViewMenu(QMenu* menu);
     void createStatusBar();
     void connectSession();
     void fillRecentMenu();
     void refreshStages();
+    bool isStageRunning(Stage stage) const;
+    QString stageText(Stage stage, StageState state) const;
+    void showDataStage();
     void refreshRows();
     void refreshFindings();
     void refreshStatus();
@@ -94,6 +99,7 @@ private:
     QStackedWidget* m_pages = nullptr;
     OverviewPage* m_overview = nullptr;
     RangesPage* m_ranges = nullptr;
+    CompressionPage* m_compression = nullptr;
     QuantizationPage* m_quantization = nullptr;
     MessageBar* m_messages = nullptr;
     LayerPanel* m_layers = nullptr;

@@ -133,19 +133,19 @@ void OverviewPage::updateNextStep() {
     const auto wasted = std::ranges::count_if(document.loaded()->ranges,
                                               [](const ChannelRanges& ranges) { return ranges.imbalance() > 8; });
     if (quantization) {
-        m_nextStage = 2;
+        m_nextStage = static_cast<int>(Stage::Quantization);
         m_nextText->setText(diagnosisSentence(*quantization, document.otherQuantization().get()));
         m_nextButton->setText(tr("See the quantization"));
         if (!document.isEqualizeApplied() && wasted > 0) {
-            m_nextStage = 1;
+            m_nextStage = static_cast<int>(Stage::Ranges);
             m_nextButton->setText(tr("Equalize"));
         }
     } else if (document.isEqualizeApplied()) {
-        m_nextStage = 2;
+        m_nextStage = static_cast<int>(Stage::Quantization);
         m_nextText->setText(tr("The channels are equalized. Next: measure what quantization costs on data."));
         m_nextButton->setText(tr("Quantize"));
     } else {
-        m_nextStage = 1;
+        m_nextStage = static_cast<int>(Stage::Ranges);
         m_nextText->setText(
             wasted > 0
                 ? tr("In %n layer(s) one channel is over 8 times as wide as the middle one: a shared 8-bit grid "

@@ -1,13 +1,51 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/desktop/page_parts.h"
 
+#include <QComboBox>
+#include <QFormLayout>
 #include <QScrollArea>
+#include <QScrollBar>
 #include <QVBoxLayout>
 
 #include "app/desktop/selection.h"
 #include "widgets/plots/plot_view.h"
 
 namespace equant::ui {
+
+namespace {
+
+class ColumnScroll : public QScrollArea {
+public:
+    using QScrollArea::QScrollArea;
+    QSize sizeHint() const override { return {300 + verticalScrollBar()->sizeHint().width(), 400}; }
+    QSize minimumSizeHint() const override { return {236, 120}; }
+};
+
+}  // namespace
+
+QScrollArea* controlColumn(QWidget* content, QWidget* parent) {
+    auto* scroll = new ColumnScroll(parent);
+    scroll->setWidget(content);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    content->setContentsMargins(0, 0, 8, 0);
+    return scroll;
+}
+
+QFormLayout* plainForm() {
+    auto* form = new QFormLayout;
+    form->setContentsMargins(0, 0, 0, 0);
+    form->setSpacing(8);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    form->setRowWrapPolicy(QFormLayout::DontWrapRows);
+    return form;
+}
+
+void makeShrinkable(QComboBox* box) {
+    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+    box->setMinimumContentsLength(8);
+}
 
 QLabel* headline(QWidget* parent) {
     auto* label = new QLabel(parent);

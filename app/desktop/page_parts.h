@@ -6,6 +6,10 @@
 #include <QSize>
 #include <QWidget>
 
+class QComboBox;
+class QFormLayout;
+class QScrollArea;
+
 namespace equant::plots {
 class PlotView;
 }
@@ -20,6 +24,12 @@ QLabel* headline(QWidget* parent);
 QLabel* mutedText(QWidget* parent);
 /// A widget below a small heading.
 QWidget* titled(const QString& title, QWidget* content, QWidget* parent);
+/// A form without margins whose fields fill the width.
+QFormLayout* plainForm();
+/// Lets a long entry be cut instead of making the column wide.
+void makeShrinkable(QComboBox* box);
+/// A vertical scroll area that is as wide as its content wants: the column of controls beside the plots.
+QScrollArea* controlColumn(QWidget* content, QWidget* parent);
 /// What pages put into their scroll area: fills the view as long as it is larger than the minimum size. (A plain widget
 /// with wrapped labels would insist on its preferred height.)
 class PageContent : public QWidget {

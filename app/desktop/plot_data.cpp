@@ -58,10 +58,10 @@ std::optional<double> typicalBits(const ChannelRanges* ranges) {
     return double(*middle);
 }
 
-std::vector<LayerRow> layerRows(const Document& document) {
+std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened) {
     std::vector<LayerRow> rows;
     if (!document.hasModel()) return rows;
-    const Inspection& inspection = document.loaded()->inspection;
+    const Inspection& inspection = (isAsOpened ? document.loaded() : document.base())->inspection;
     const auto quantization = document.isQuantizationFresh() ? document.quantization() : nullptr;
     const double parameters = std::max<double>(1, static_cast<double>(inspection.cost.parameters));
     const double macs = std::max<double>(1, static_cast<double>(inspection.cost.macs));

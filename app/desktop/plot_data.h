@@ -17,7 +17,8 @@
 
 namespace equant::ui {
 
-std::vector<LayerRow> layerRows(const Document& document);
+/// The layers of the model as opened, or of what equalization and quantization work on (the compressed model).
+std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened = true);
 
 plots::CostBarsData costData(const LoadedModel& loaded);
 plots::RangeDumbbellData dumbbellData(const LoadedModel& loaded, const EqualizedModel* after);

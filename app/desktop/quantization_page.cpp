@@ -6,7 +6,6 @@
 #include <QLocale>
 #include <QPushButton>
 #include <QScrollArea>
-#include <QScrollBar>
 #include <QSplitter>
 #include <QVBoxLayout>
 
@@ -24,14 +23,6 @@ namespace {
 
 /// Layers below it deserve a look; the line can be dragged.
 constexpr double kLowSqnrDb = 15.0;
-
-/// A vertical scroll area that is as wide as its content wants.
-class ColumnScroll : public QScrollArea {
-public:
-    using QScrollArea::QScrollArea;
-    QSize sizeHint() const override { return {300 + verticalScrollBar()->sizeHint().width(), 400}; }
-    QSize minimumSizeHint() const override { return {260, 120}; }
-};
 
 QString scoreText(const Score& score, bool isReference) {
     QStringList parts;
@@ -65,13 +56,7 @@ QuantizationPage::QuantizationPage(Session& session, QWidget* parent)
     m_profile->setMinimumHeight(150);
     m_profile->setThreshold(kLowSqnrDb);
 
-    auto* scroll = new ColumnScroll(this);
-    scroll->setWidget(m_setup);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    m_setup->setContentsMargins(0, 0, 8, 0);
-
+    auto* scroll = controlColumn(m_setup, this);
     auto* plotSplit = new QSplitter(Qt::Vertical, this);
     plotSplit->addWidget(m_bars);
     plotSplit->addWidget(m_profile);

@@ -77,7 +77,8 @@ RangesPage::RangesPage(Session& session, QWidget* parent)
         m_dumbbell->setOrder(index == 0 ? plots::RangeDumbbell::Order::Execution
                                         : plots::RangeDumbbell::Order::Improvement);
     });
-    for (const auto signal : {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged})
+    for (const auto signal :
+         {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged, &Document::compressedChanged})
         connect(&session.document(), signal, this, &RangesPage::refresh);
     connect(&session, &Session::busyChanged, this, &RangesPage::refreshBadge);
 }
@@ -90,14 +91,14 @@ QList<plots::PlotView*> RangesPage::plots() const {
 void RangesPage::refresh() {
     const Document& document = m_session.document();
     if (!document.hasModel()) return;
-    m_dumbbell->setData(dumbbellData(*document.loaded(), document.shownEqualized().get()));
+    m_dumbbell->setData(dumbbellData(*document.base(), document.shownEqualized().get()));
     refreshHeadline();
     refreshBadge();
 }
 
 void RangesPage::refreshHeadline() {
     const Document& document = m_session.document();
-    m_headline->setText(rangesSentence(*document.loaded(), document.shownEqualized().get()));
+    m_headline->setText(rangesSentence(*document.base(), document.shownEqualized().get()));
 }
 
 void RangesPage::refreshBadge() {

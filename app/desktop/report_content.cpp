@@ -104,7 +104,7 @@ Table beforeAfterTable(const Document& document) {
         const auto most = std::ranges::max_element(ranges, {}, &ChannelRanges::imbalance);
         return most == ranges.end() ? u"–"_s : plots::numberText(most->imbalance()) + u" ×"_s;
     };
-    const auto& before = document.loaded()->ranges;
+    const auto& before = document.base()->ranges;
     table.rows.push_back(
         {tr("Layers whose widest channel is over 8 times the median one"), uneven(before), uneven(after->ranges)});
     table.rows.push_back(
@@ -173,7 +173,7 @@ void addFindings(Section& section, const Document& document) {
     const LoadedModel& loaded = *document.loaded();
     bullet(costSentence(loaded));
     const auto equalized = document.shownEqualized();
-    bullet(rangesSentence(loaded, equalized.get()));
+    bullet(rangesSentence(*document.base(), equalized.get()));
     if (equalized) bullet(equivalenceText(*equalized).text + u'.');
     if (const auto result = document.quantization())
         bullet(
@@ -242,7 +242,7 @@ Section findingsSection(const Document& document) {
 
 Section rangesSection(const Document& document) {
     Section section{tr("Weight ranges"), {}, true};
-    const LoadedModel& loaded = *document.loaded();
+    const LoadedModel& loaded = *document.base();
     const auto after = document.shownEqualized();
     section.blocks.emplace_back(paragraph(rangesSentence(loaded, after.get()), Style::Lead));
     auto dumbbell = std::make_shared<plots::RangeDumbbell>();

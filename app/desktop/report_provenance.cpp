@@ -122,6 +122,7 @@ QStringList commandLines(const Document& document) {
     for (const Step& step : reportedRecipe(document).steps) {
         QString line = toQString(
             asCommand(step, toStdString(model), data.path.isEmpty() ? "DATA" : toStdString(fileName(data.path))));
+        if (std::holds_alternative<CompressStep>(step)) model = u"compressed.onnx"_s;
         if (std::holds_alternative<EqualizeStep>(step)) model = u"equalized.onnx"_s;
         if (std::holds_alternative<QuantizeStep>(step)) {
             const QString scored = data.evaluationPath.isEmpty() ? data.path : data.evaluationPath;

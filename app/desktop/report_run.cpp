@@ -21,8 +21,13 @@ QString tr(const char* text) {
 
 Status quantizeInto(Document& document, const std::shared_ptr<const Model>& model,
                     const std::optional<EqualizeOptions>& equalized, const JobContext& job) {
-    const QuantizeRequest quantize{model, document.loaded()->model, document.state().quantization,
-                                   document.state().data, equalized};
+    const CompressStep* compressing = document.state().recipe.compressStep();
+    const QuantizeRequest quantize{model,
+                                   document.loaded()->model,
+                                   document.state().quantization,
+                                   document.state().data,
+                                   equalized,
+                                   compressing ? std::optional(*compressing) : std::nullopt};
     auto result = simulateQuantization(quantize, job);
     if (!result) return fail(result.error());
     document.addQuantization(std::make_shared<const QuantizationResult>(std::move(*result)));
@@ -67,18 +72,25 @@ Status runRecipe(const ReportRequest& request, Document& document, const std::fu
         if (!data) return fail(data.error());
         document.setData(std::make_shared<const LoadedData>(std::move(*data)));
     }
+    if (const CompressStep* compressing = request.recipe.compressStep()) {
+        say(tr("Compressing"));
+        auto compressed = compressAndScore({document.loaded(), *compressing, nullptr, std::nullopt}, job);
+        if (!compressed) return fail(compressed.error());
+        document.addCompressed(compressed->model);
+    }
     if (equalizing) {
         say(tr("Equalizing and comparing outputs"));
         const auto data = document.data();
         auto equalized =
-            equalizeAndProve(*document.loaded()->model, equalizing->options, data ? data->dataset.get() : nullptr, job);
+            equalizeAndProve(*document.base()->model, equalizing->options, data ? data->dataset.get() : nullptr, job);
         if (!equalized) return fail(equalized.error());
+        if (const CompressStep* step = request.recipe.compressStep()) equalized->compressed = *step;
         document.addEqualized(std::make_shared<const EqualizedModel>(std::move(*equalized)));
     }
     if (!quantizing) return {};
     if (equalizing && request.shouldCompare) {
         say(tr("Simulating quantization without equalization, to compare with"));
-        if (auto status = quantizeInto(document, document.loaded()->folded, std::nullopt, job); !status) return status;
+        if (auto status = quantizeInto(document, document.base()->folded, std::nullopt, job); !status) return status;
     }
     say(tr("Simulating quantization"));
     return quantizeInto(document, document.currentModel(),

@@ -44,7 +44,7 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
     step([this, &session] {
         shoot(u"ranges-before"_s);
         if (session.document().data()) {
-            m_window.showStage(2);
+            m_window.showStage(static_cast<int>(Stage::Quantization));
             session.quantize();
         }
     });
@@ -71,10 +71,42 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
         m_window.session().selection().clear();
     });
     step([this, &session] {
-        m_window.showStage(2);
+        m_window.showStage(static_cast<int>(Stage::Quantization));
         if (session.document().data()) session.quantize();
     });
-    step([this] { shoot(u"quantization"_s); });
+    step([this, &session] {
+        shoot(u"quantization"_s);
+        m_window.showStage(static_cast<int>(Stage::Compression));
+        if (!session.document().data()) return;
+        // Small models are scored cell by cell; for others the prediction shows as much in seconds.
+        if (m_options.modelPath.isEmpty())
+            session.measureSensitivity();
+        else
+            session.predictSensitivity();
+    });
+    step([this, &session] {
+        shoot(u"compression-map"_s);
+        session.suggestPlan();
+    });
+    step([this, &session] {
+        shoot(u"compression-plan"_s);
+        if (session.document().data()) session.measurePlan();
+    });
+    const auto showTab = [this](const QString& plot) {
+        auto* tabs = m_window.findChild<QTabWidget*>(u"compressionTabs"_s);
+        auto* shown = m_window.findChild<QWidget*>(plot);
+        if (tabs && shown && tabs->indexOf(shown) >= 0) tabs->setCurrentWidget(shown);
+    };
+    step([showTab] { showTab(u"tradeOffFrontier"_s); });
+    step([this, showTab] {
+        shoot(u"compression"_s);
+        showTab(u"savingsWaterfall"_s);
+    });
+    step([this, showTab] {
+        shoot(u"compression-savings"_s);
+        showTab(u"ratioProfile"_s);
+    });
+    step([this] { shoot(u"compression-ratios"_s); });
 }
 
 void ScreenshotTour::start() {

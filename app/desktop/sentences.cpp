@@ -141,7 +141,7 @@ QString diagnosisSentence(const QuantizationResult& result, const QuantizationRe
     const auto value = [&](const DecisiveScore& score) {
         return score.isPercent ? percentOrDash(score.value) : Document::tr("%1 dB").arg(points(score.value));
     };
-    const QString change = result.equalized && !other->equalized
+    const QString change = result.equalized && !other->equalized && result.compressed == other->compressed
                                ? Document::tr("Equalization took quantized %1 from %2 to %3.")
                                : Document::tr("Quantized %1 was %2 in the other variant and is %3 in this one.");
     return change.arg(now->name, value(*then), value(*now)) + u' ' + text;

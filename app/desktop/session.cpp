@@ -26,6 +26,9 @@ QString sampleFolder() {
 
 namespace {
 
+/// About 20 pictures a second while a sweep fills the map.
+constexpr int kSweepMilliseconds = 50;
+
 /// Paper as the user's country has it.
 bool isLetterCountry() {
     return QLocale().measurementSystem() == QLocale::ImperialUSSystem;
@@ -36,11 +39,16 @@ bool isLetterCountry() {
 Session::Session(QObject* parent) : QObject(parent) {
     connect(&m_document, &Document::stateChanged, this, [this] {
         loadDataIfNeeded();
+        compressIfNeeded();
         equalizeIfNeeded();
     });
+    m_sweepTimer.setInterval(kSweepMilliseconds);
+    connect(&m_sweepTimer, &QTimer::timeout, this, &Session::takeLiveSweep);
     connect(&m_jobs, &JobRunner::jobsChanged, this, &Session::busyChanged);
     connect(&m_jobs, &JobRunner::jobEnded, this, [this](const Job* job) {
-        if (job == m_equalizeJob && job->state() == Job::State::Cancelled) m_isQuantizePending = false;
+        if ((job == m_equalizeJob || job == m_compressJob) && job->state() == Job::State::Cancelled)
+            m_isQuantizePending = m_isPreviewPending = false;
+        if (job == m_sweepJob) takeLiveSweep();  // a paused sweep keeps its last cells
     });
 }
 
@@ -74,13 +82,16 @@ void Session::openModel(const QString& path, const QString& dataPath) {
         this, u"open"_s, tr("Open %1").arg(QFileInfo(path).fileName()),
         [absolute](const JobContext& job) { return loadModel(absolute, job); },
         [this, dataPath](std::shared_ptr<const LoadedModel> loaded) {
-            m_isQuantizePending = false;
+            m_isQuantizePending = m_isPreviewPending = false;
             m_failedData = {};
-            for (const auto& job : {m_dataJob, m_equalizeJob, m_quantizeJob})
+            m_failedCompression.reset();
+            m_liveSweep.reset();
+            for (const auto& job : {m_dataJob, m_equalizeJob, m_quantizeJob, m_sweepJob, m_compressJob})
                 if (job) job->cancel();  // it belongs to the former model
             m_selection.clear();
             DocumentState initial;
             initial.data.preprocess = preprocessingBeside(*loaded);
+            initial.compression.methods = usefulMethods(loaded->compressible);
             m_document.setModel(std::move(loaded), initial);
             emit modelOpened(m_document.loaded()->path);
             if (!dataPath.isEmpty()) setDataPath(dataPath);
@@ -133,7 +144,8 @@ void Session::applyEqualization() {
     // Computed by equalizeIfNeeded() once the recipe holds it.
     m_document.edit(tr("Equalize"), [](DocumentState& state) {
         std::erase_if(state.recipe.steps, [](const Step& step) { return std::holds_alternative<EqualizeStep>(step); });
-        state.recipe.steps.insert(state.recipe.steps.begin(), EqualizeStep{state.equalize});
+        const bool isCompressed = state.recipe.compressStep() != nullptr;
+        state.recipe.steps.insert(state.recipe.steps.begin() + (isCompressed ? 1 : 0), EqualizeStep{state.equalize});
     });
 }
 
@@ -149,13 +161,24 @@ void Session::equalizeIfNeeded() {
 }
 
 void Session::computeEqualization(const EqualizeOptions& options) {
-    if (m_document.equalizedFor(options) || (isEqualizing() && m_equalizing == options)) return;
+    if (!m_document.isBaseReady()) {
+        m_isPreviewPending = true;  // continues when the compressed model is there
+        return compressIfNeeded();
+    }
+    const CompressStep* step = m_document.state().recipe.compressStep();
+    const auto compressed = step ? std::optional(*step) : std::nullopt;
+    if (m_document.equalizedFor(options) ||
+        (isEqualizing() && m_equalizing == options && m_equalizingAfter == compressed))
+        return;
     m_equalizing = options;
+    m_equalizingAfter = compressed;
     const auto data = m_document.data();
     m_equalizeJob = m_jobs.start<EqualizedModel>(
         this, u"equalize"_s, tr("Equalize and compare outputs"),
-        [model = m_document.loaded()->model, options, data](const JobContext& context) {
-            return equalizeAndProve(*model, options, data ? data->dataset.get() : nullptr, context);
+        [model = m_document.base()->model, options, data, compressed](const JobContext& context) {
+            auto result = equalizeAndProve(*model, options, data ? data->dataset.get() : nullptr, context);
+            if (result) result->compressed = compressed;
+            return result;
         },
         [this](std::shared_ptr<const EqualizedModel> result) {
             m_document.addEqualized(std::move(result));
@@ -177,7 +200,8 @@ void Session::quantize() {
                                               {}});
     const auto model = m_document.currentModel();
     if (!model) {
-        m_isQuantizePending = true;  // continues when the equalized model is there
+        m_isQuantizePending = true;  // continues when the compressed and equalized model is there
+        compressIfNeeded();
         return equalizeIfNeeded();
     }
     startQuantization(model);
@@ -186,8 +210,14 @@ void Session::quantize() {
 void Session::startQuantization(std::shared_ptr<const Model> model) {
     const DocumentState& state = m_document.state();
     const EqualizeStep* step = state.recipe.equalizeStep();
-    QuantizeRequest request{std::move(model), m_document.loaded()->model, state.quantization, state.data,
-                            step ? std::optional(step->options) : std::nullopt};
+    const CompressStep* first = state.recipe.compressStep();
+    const auto compressed = first ? std::optional(*first) : std::nullopt;
+    QuantizeRequest request{std::move(model),
+                            m_document.loaded()->model,
+                            state.quantization,
+                            state.data,
+                            step ? std::optional(step->options) : std::nullopt,
+                            compressed};
     m_quantizeJob = m_jobs.start<QuantizationResult>(
         this, u"quantize"_s, tr("Simulate quantization"),
         [request](const JobContext& context) { return simulateQuantization(request, context); },
@@ -202,8 +232,8 @@ void Session::exportTo(ExportKind kind, const QString& path) {
     const auto model = m_document.currentModel();
     if (!model)
         return report(tr("Exporting"), Error{ErrorCode::InvalidArgument,
-                                             "The equalized model is not computed yet.",
-                                             "Wait for the equalization to finish, then export again.",
+                                             "The applied steps are not computed yet.",
+                                             "Wait for them to finish, then export again.",
                                              {}});
     const DocumentState& state = m_document.state();
     if (kind != ExportKind::OptimizedModel && state.data.path.isEmpty())
@@ -212,8 +242,12 @@ void Session::exportTo(ExportKind kind, const QString& path) {
                                              "Choose data on the quantization page first.",
                                              {}});
     const EqualizeStep* step = state.recipe.equalizeStep();
-    const QuantizeRequest request{model, m_document.loaded()->model, state.quantization, state.data,
-                                  step ? std::optional(step->options) : std::nullopt};
+    const QuantizeRequest request{model,
+                                  m_document.loaded()->model,
+                                  state.quantization,
+                                  state.data,
+                                  step ? std::optional(step->options) : std::nullopt,
+                                  std::nullopt};
     const auto bytes = m_document.loaded()->fileBytes;
     m_jobs.start<ExportSummary>(
         this, u"export "_s + path, tr("Export %1").arg(QFileInfo(path).fileName()),

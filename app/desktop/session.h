@@ -4,6 +4,7 @@
 #pragma once
 
 #include <QObject>
+#include <QTimer>
 
 #include "app/desktop/document.h"
 #include "app/desktop/selection.h"
@@ -26,6 +27,10 @@ public:
     /// "running" with the share done, for stage states.
     const Job* equalizeJob() const { return m_equalizeJob; }
     const Job* quantizeJob() const { return m_quantizeJob; }
+    const Job* sweepJob() const { return m_sweepJob; }
+    const Job* compressJob() const { return m_compressJob; }
+    bool isSweeping() const { return isRunning(m_sweepJob); }
+    bool isCompressing() const { return isRunning(m_compressJob); }
     bool isOpening() const { return isRunning(m_openJob); }
     bool isEqualizing() const { return isRunning(m_equalizeJob); }
     bool isQuantizing() const { return isRunning(m_quantizeJob); }
@@ -48,6 +53,22 @@ public slots:
     /// Adds the equalization to the recipe (undoable) and computes it when needed.
     void applyEqualization();
     void removeEqualization();
+    /// The error of every layer at every ratio from one pass over the data; no score.
+    void predictSensitivity();
+    /// Scores cell by cell; what was measured before is kept. pauseSweep() ends it and keeps the partial table.
+    void measureSensitivity();
+    void pauseSweep();
+    /// The best plan for the target; ratios locked by hand stay (undoable).
+    void suggestPlan();
+    /// Compresses as the edited plan says and scores the result.
+    void measurePlan();
+    /// Puts the edited plan into the recipe (undoable) and computes it when needed.
+    void applyCompression();
+    void removeCompression();
+    void importPlan(const QString& path);
+    void exportPlan(const QString& path);
+    void importSensitivity(const QString& path);
+    void exportSensitivity(const QString& path);
     void quantize();
     void exportTo(equant::ui::ExportKind kind, const QString& path);
     /// Writes what is known now as a PDF, and its pages and plots as pictures into "NAME-pictures" beside it.
@@ -57,10 +78,19 @@ signals:
     void busyChanged();
     void modelOpened(const QString& path);
     void quantizationFinished();
+    void planMeasured();
+    /// Something worth reading that is no failure.
+    void noticed(const QString& text, const QString& hint);
     void failed(const QString& activity, const equant::Error& error);
     void exported(const QString& path, const QString& summary);
 
 private:
+    struct LiveSweep;  ///< the newest table of a running sweep, handed over between threads
+    void startSweep(bool shouldMeasure);
+    void takeLiveSweep();
+    void compressIfNeeded();
+    void startCompression(const CompressStep& step, std::optional<int> evaluationSamples);
+    bool hasPlanToCompress();
     void loadDataIfNeeded();
     void equalizeIfNeeded();
     void computeEqualization(const EqualizeOptions& options);
@@ -74,8 +104,16 @@ private:
     QPointer<Job> m_equalizeJob;
     QPointer<Job> m_quantizeJob;
     QPointer<Job> m_dataJob;
-    bool m_isQuantizePending = false;  ///< run it as soon as the equalized model is there
+    QPointer<Job> m_sweepJob;
+    QPointer<Job> m_compressJob;
+    std::shared_ptr<LiveSweep> m_liveSweep;
+    QTimer m_sweepTimer;
+    CompressStep m_compressing;
+    std::optional<CompressStep> m_failedCompression;  ///< not tried again until the recipe changes
+    bool m_isPreviewPending = false;                  ///< equalize as soon as the compressed model is there
+    bool m_isQuantizePending = false;                 ///< run it as soon as the equalized model is there
     EqualizeOptions m_equalizing;
+    std::optional<CompressStep> m_equalizingAfter;
     DataChoice m_loadingData;
     DataChoice m_failedData;  ///< not tried again until the choice changes
     QString m_dataForNextModel;

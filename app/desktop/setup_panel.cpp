@@ -5,13 +5,11 @@
 #include <QComboBox>
 #include <QFormLayout>
 #include <QLabel>
-#include <QLineEdit>
-#include <QMenu>
 #include <QPushButton>
 #include <QSpinBox>
-#include <QToolButton>
 #include <QVBoxLayout>
 
+#include "app/desktop/data_row.h"
 #include "app/desktop/icons.h"
 #include "app/desktop/page_parts.h"
 #include "app/desktop/quantization_presets.h"
@@ -27,26 +25,11 @@ namespace {
 
 enum MergeId { kCalibrationId = 10, kEvaluationId, kWeightBitsId, kActivationBitsId };
 
-void makeShrinkable(QComboBox* box) {
-    box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-    box->setMinimumContentsLength(8);
-}
-
-QFormLayout* plainForm() {
-    auto* form = new QFormLayout;
-    form->setContentsMargins(0, 0, 0, 0);
-    form->setSpacing(8);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    form->setRowWrapPolicy(QFormLayout::DontWrapRows);
-    return form;
-}
-
 }  // namespace
 
 SetupPanel::SetupPanel(Session& session, QWidget* parent)
     : QWidget(parent),
       m_session(session),
-      m_path(new QLineEdit(this)),
       m_preprocess(new QComboBox(this)),
       m_dataText(mutedText(this)),
       m_pictures(new PictureGrid(this)),
@@ -82,22 +65,9 @@ SetupPanel::SetupPanel(Session& session, QWidget* parent)
 
 QWidget* SetupPanel::createDataPart() {
     auto* part = new QWidget(this);
-    m_path->setObjectName(u"dataPath"_s);
-    m_path->setAccessibleName(tr("Data"));
-    m_path->setReadOnly(true);
-    m_path->setPlaceholderText(tr("Image folder, .npy or .npz"));
-    auto* choose = new QToolButton(part);
-    choose->setText(tr("Choose"));
-    choose->setObjectName(u"chooseData"_s);
-    choose->setPopupMode(QToolButton::InstantPopup);
-    auto* menu = new QMenu(choose);
-    menu->addAction(tr("Folder of images or ONNX test data …"), this, &SetupPanel::dataFolderRequested);
-    menu->addAction(tr("NumPy file (.npy, .npz) …"), this, &SetupPanel::dataFileRequested);
-    choose->setMenu(menu);
-    auto* pathRow = new QHBoxLayout;
-    pathRow->setSpacing(4);
-    pathRow->addWidget(m_path, 1);
-    pathRow->addWidget(choose);
+    auto* dataRow = new DataRow(m_session, u"dataPath"_s, u"chooseData"_s, part);
+    connect(dataRow, &DataRow::folderRequested, this, &SetupPanel::dataFolderRequested);
+    connect(dataRow, &DataRow::fileRequested, this, &SetupPanel::dataFileRequested);
 
     m_preprocess->setObjectName(u"preprocessChoice"_s);
     m_preprocess->setAccessibleName(tr("Preprocessing"));
@@ -119,7 +89,7 @@ QWidget* SetupPanel::createDataPart() {
     m_evaluation->setSpecialValueText(tr("all"));
 
     auto* form = plainForm();
-    form->addRow(tr("Data"), pathRow);
+    form->addRow(tr("Data"), dataRow);
     form->addRow(tr("Model input"), m_preprocess);
     form->addRow(tr("Calibrate on"), m_calibration);
     form->addRow(tr("Score on"), m_evaluation);
@@ -243,8 +213,6 @@ void SetupPanel::refresh() {
     const Document& document = m_session.document();
     const DocumentState& state = document.state();
     m_isRefreshing = true;
-    m_path->setText(state.data.path);
-    m_path->setToolTip(state.data.path);
     int choice = m_preprocess->findData(state.data.preprocess);
     if (choice < 0) {  // a file
         m_preprocess->setItemText(m_preprocess->count() - 1, state.data.preprocess.section(u'/', -1));

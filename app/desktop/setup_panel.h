@@ -8,7 +8,6 @@
 class QCheckBox;
 class QComboBox;
 class QLabel;
-class QLineEdit;
 class QPushButton;
 class QSpinBox;
 
@@ -38,7 +37,6 @@ private:
     void applyPreset(int index);
 
     Session& m_session;
-    QLineEdit* m_path;
     QComboBox* m_preprocess;
     QLabel* m_dataText;
     PictureGrid* m_pictures;

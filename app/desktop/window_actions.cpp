@@ -13,6 +13,7 @@
 #include <QToolButton>
 #include <algorithm>
 
+#include "app/desktop/compression_page.h"
 #include "app/desktop/export_actions.h"
 #include "app/desktop/icons.h"
 #include "app/desktop/main_window.h"
@@ -61,6 +62,7 @@ void MainWindow::createActions() {
     addActions({undo, redo});
     edit->addActions({undo, redo});
     edit->addSeparator();
+    edit->addAction(m_exports->copyCompressAction());
     edit->addAction(m_exports->copyEqualizeAction());
     edit->addAction(m_exports->copyQuantizeAction());
     edit->addSeparator();
@@ -81,7 +83,7 @@ void MainWindow::createActions() {
     createViewMenu(menuBar()->addMenu(tr("&View")));
 
     auto* run = makeAction(this, tr("Run"), u"runAction"_s, u"run"_s, QKeySequence(Qt::Key_F5),
-                           tr("Preview the equalization, or measure quantization (F5)"));
+                           tr("Preview the equalization, predict sensitivities, or measure quantization (F5)"));
     connect(run, &QAction::triggered, this, &MainWindow::runCurrentStage);
     auto* runMenu = menuBar()->addMenu(tr("&Run"));
     runMenu->addAction(run);
@@ -93,10 +95,12 @@ void MainWindow::createActions() {
     runMenu->addAction(remove);
     auto* quantize = makeAction(this, tr("Simulate quantization"), u"quantizeAction"_s, u"quantization"_s, {});
     connect(quantize, &QAction::triggered, this, [this] {
-        showStage(2);
+        showStage(static_cast<int>(Stage::Quantization));
         m_session.quantize();
     });
     runMenu->addAction(quantize);
+    runMenu->addSeparator();
+    const QList<QAction*> compression = createCompressionActions(runMenu);
 
     auto* help = menuBar()->addMenu(tr("&Help"));
     auto* palette = makeAction(this, tr("Commands …"), u"paletteAction"_s, {}, QKeySequence(tr("Ctrl+Shift+P")));
@@ -139,8 +143,9 @@ void MainWindow::createActions() {
 
     const auto refreshEnabled = [=, this] {
         const bool hasModel = m_session.document().hasModel();
-        for (QAction* action :
-             {run, equalize, quantize, named(u"dataAction"_s), filter, next, previous, m_exports->reportAction()})
+        for (QAction* action : QList<QAction*>{run, equalize, quantize, named(u"dataAction"_s), filter, next, previous,
+                                               m_exports->reportAction()} +
+                                   compression)
             action->setEnabled(hasModel);
         remove->setEnabled(m_session.document().isEqualizeApplied());
         exportButton->setEnabled(hasModel);
@@ -148,6 +153,34 @@ void MainWindow::createActions() {
     connect(&m_session, &Session::busyChanged, this, refreshEnabled);
     connect(&m_session.document(), &Document::stateChanged, this, refreshEnabled);
     refreshEnabled();
+}
+
+QList<QAction*> MainWindow::createCompressionActions(QMenu* menu) {
+    QList<QAction*> actions;
+    const auto add = [&](const QString& text, const QString& name, const QKeySequence& keys, void (Session::*slot)()) {
+        QAction* action = makeAction(this, text, name, {}, keys);
+        connect(action, &QAction::triggered, this, [this, slot] {
+            showStage(static_cast<int>(Stage::Compression));
+            (m_session.*slot)();
+        });
+        menu->addAction(action);
+        actions << action;
+    };
+    add(tr("Predict sensitivities"), u"predictSensitivityAction"_s, {}, &Session::predictSensitivity);
+    add(tr("Measure sensitivities"), u"measureSensitivityAction"_s, {}, &Session::measureSensitivity);
+    add(tr("Suggest ratios"), u"suggestPlanAction"_s, {}, &Session::suggestPlan);
+    add(tr("Measure this plan"), u"measurePlanAction"_s, QKeySequence(tr("Ctrl+Return")), &Session::measurePlan);
+    add(tr("Apply compression"), u"applyCompressionAction"_s, {}, &Session::applyCompression);
+    add(tr("Remove compression"), u"removeCompressionAction"_s, {}, &Session::removeCompression);
+    menu->addSeparator();
+    m_exports->addCompressionFiles(menu);
+    for (const auto& name : {u"importPlanAction"_s, u"exportPlanAction"_s, u"importSensitivityAction"_s,
+                             u"exportSensitivityAction"_s, u"exportModelAction"_s}) {
+        auto* action = findChild<QAction*>(name);
+        m_compression->filesMenu()->addAction(action);
+        if (name != "exportModelAction"_L1) actions << action;
+    }
+    return actions;
 }
 
 void MainWindow::createFileMenu() {
@@ -183,7 +216,7 @@ void MainWindow::createFileMenu() {
 }
 
 void MainWindow::createViewMenu(QMenu* menu) {
-    const QStringList titles{tr("Overview"), tr("Ranges and CLE"), tr("Quantization")};
+    const QStringList titles{tr("Overview"), tr("Ranges and CLE"), tr("Compression"), tr("Quantization")};
     for (int stage = 0; stage < titles.size(); ++stage) {
         auto* action = makeAction(this, titles[stage], u"stageAction%1"_s.arg(stage + 1), {},
                                   QKeySequence(u"Ctrl+%1"_s.arg(stage + 1)));

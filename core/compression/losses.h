@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What compressing a layer costs, in one additive unit: measured score losses made monotone and steadied by the
-// predicted errors, or the predicted errors alone. Private to core/compression; docs/algorithms/compression.md has the
-// formulas.
+// predicted errors, or the predicted errors alone. Used by the solver and by whoever shows a table;
+// docs/algorithms/compression.md has the formulas.
 #pragma once
 
 #include <optional>

@@ -63,6 +63,7 @@ Status readPlan(const json& root, CompressionPlan& plan) {
         PlanPrediction& prediction = plan.predicted.emplace();
         prediction.macsRatio = predicted->value("macs_ratio", 1.0);
         prediction.sizeRatio = predicted->value("size_ratio", 1.0);
+        prediction.loss = predicted->value("loss", 0.0);
         if (const auto score = predicted->find("score"); score != predicted->end() && score->is_number())
             prediction.score = score->get<double>();
     }
@@ -94,7 +95,8 @@ std::string toJson(const CompressionPlan& plan) {
     if (plan.predicted) {
         root["predicted"] = {{"macs_ratio", plan.predicted->macsRatio},
                              {"size_ratio", plan.predicted->sizeRatio},
-                             {"score", plan.predicted->score ? json(*plan.predicted->score) : json()}};
+                             {"score", plan.predicted->score ? json(*plan.predicted->score) : json()},
+                             {"loss", plan.predicted->loss}};
     }
     return root.dump(2, ' ', false, json::error_handler_t::replace);
 }

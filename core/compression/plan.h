@@ -25,6 +25,7 @@ struct PlanPrediction {
     double macsRatio = 1;  ///< of the whole model
     double sizeRatio = 1;  ///< parameters of the whole model
     std::optional<double> score;
+    double loss = 0;  ///< added up over the layers: points, noise power (SQNR) or, before measuring, output errors
     friend bool operator==(const PlanPrediction&, const PlanPrediction&) = default;
 };
 

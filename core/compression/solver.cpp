@@ -93,6 +93,7 @@ CompressionPlan planOf(const SensitivityTable& table, const CellLosses& losses, 
         const SensitivityCell& cell = table.layers[option.row].cells[option.cell];
         plan.choices.push_back({all[i].layer, table.layers[option.row].method, cell.ratio, cell.size, isLocked});
     }
+    prediction.loss = loss;
     prediction.score = scoreAt(table, losses, loss);
     plan.predicted = prediction;
     return plan;
@@ -294,6 +295,7 @@ PlanPrediction predictPlan(const SensitivityTable& table, const CompressionPlan&
             prediction.sizeRatio -= relative(estimate.saved.parameters, table.total.parameters);
         }
     }
+    prediction.loss = loss;
     prediction.score = scoreAt(table, losses, loss);
     return prediction;
 }

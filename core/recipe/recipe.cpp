@@ -40,6 +40,30 @@ json optionsJson(const QuantizationSettings& settings) {
             {"aimet_compatible", settings.isAimetCompatible}};
 }
 
+json stepJson(const EqualizeStep& step) {
+    json object = optionsJson(step.options);
+    object["step"] = "equalize";
+    return object;
+}
+
+json stepJson(const QuantizeStep& step) {
+    json object = optionsJson(step.settings);
+    object["step"] = "quantize";
+    return object;
+}
+
+json stepJson(const CompressStep& step) {
+    return {{"step", "compress"},
+            {"plan", json::parse(toJson(step.plan))},
+            {"plain", step.options.isPlain},
+            {"refit", step.options.shouldRefit},
+            {"positions", step.options.positionsPerSample},
+            {"seed", step.options.seed},
+            {"data", step.data},
+            {"preprocess", step.preprocess},
+            {"samples", step.samples}};
+}
+
 /// Reads one step's fields; remembers the first that is wrong and those that were asked for.
 class Fields {
 public:
@@ -86,6 +110,31 @@ private:
     std::vector<std::string> m_known;
     std::optional<std::string> m_problem;
 };
+
+Result<Step> parseCompress(const json& object) {
+    CompressStep step;
+    Fields fields(object, "compress");
+    json plan;
+    fields.read("plan", plan);
+    fields.read("plain", step.options.isPlain);
+    fields.read("refit", step.options.shouldRefit);
+    int positions = static_cast<int>(step.options.positionsPerSample);
+    fields.readNumber("positions", positions, 1, 1'000'000);
+    step.options.positionsPerSample = static_cast<std::size_t>(positions);
+    fields.read("seed", step.options.seed);
+    fields.read("data", step.data);
+    fields.read("preprocess", step.preprocess);
+    fields.readNumber("samples", step.samples, 0, 1'000'000'000);
+    if (auto status = fields.finish(); !status) return fail(status.error());
+    auto parsed = parsePlan(plan.dump());
+    if (!parsed) {
+        Error error = parsed.error();
+        error.message = "Field \"plan\" of step \"compress\": " + error.message;
+        return fail(std::move(error));
+    }
+    step.plan = std::move(*parsed);
+    return step;
+}
 
 Result<Step> parseEqualize(const json& object) {
     EqualizeStep step;
@@ -157,7 +206,20 @@ std::string command(const QuantizeStep& step, const std::string& model, const st
     return text + " -o quantized.onnx --encodings encodings.json";
 }
 
+std::string command(const CompressStep& step, const std::string& model, const std::string& data) {
+    std::string text = fmt::format("equant-cli compress {} --plan plan.json", model);
+    if (!step.data.empty()) text += fmt::format(" --data {}", data);
+    if (step.options.isPlain) text += " --plain";
+    return text + " -o compressed.onnx";
+}
+
 }  // namespace
+
+const CompressStep* Recipe::compressStep() const {
+    for (const Step& step : steps)
+        if (const auto* found = std::get_if<CompressStep>(&step)) return found;
+    return nullptr;
+}
 
 const EqualizeStep* Recipe::equalizeStep() const {
     for (const Step& step : steps)
@@ -173,12 +235,8 @@ const QuantizeStep* Recipe::quantizeStep() const {
 
 std::string toJson(const Recipe& recipe) {
     json steps = json::array();
-    for (const Step& step : recipe.steps) {
-        json object = std::holds_alternative<EqualizeStep>(step) ? optionsJson(std::get<EqualizeStep>(step).options)
-                                                                 : optionsJson(std::get<QuantizeStep>(step).settings);
-        object["step"] = std::holds_alternative<EqualizeStep>(step) ? "equalize" : "quantize";
-        steps.push_back(std::move(object));
-    }
+    for (const Step& step : recipe.steps)
+        steps.push_back(std::visit([](const auto& each) { return stepJson(each); }, step));
     // Layer names come from files and may be anything.
     return json{{"equant_recipe", kVersion}, {"steps", steps}}.dump(2, ' ', false, json::error_handler_t::replace);
 }
@@ -197,12 +255,13 @@ Result<Recipe> parseRecipe(std::string_view text) {
         const std::string kind =
             object.is_object() && object.contains("step") && object["step"].is_string() ? object["step"] : "";
         auto step = kind == "equalize"   ? parseEqualize(object)
+                    : kind == "compress" ? parseCompress(object)
                     : kind == "quantize" ? parseQuantize(object)
                                          : Result<Step>(fail(ErrorCode::InvalidArgument,
                                                              fmt::format("The recipe has a step \"{}\" that this "
                                                                          "version does not know.",
                                                                          kind),
-                                                             "Known steps: equalize, quantize."));
+                                                             "Known steps: compress, equalize, quantize."));
         if (!step) return fail(step.error());
         recipe.steps.push_back(std::move(*step));
     }
@@ -212,6 +271,8 @@ Result<Recipe> parseRecipe(std::string_view text) {
 std::string asCommand(const Step& step, const std::string& modelPath, const std::string& dataPath) {
     const std::string model = quoted(modelPath);
     if (const auto* equalizing = std::get_if<EqualizeStep>(&step)) return command(*equalizing, model);
+    if (const auto* compressing = std::get_if<CompressStep>(&step))
+        return command(*compressing, model, quoted(dataPath));
     return command(std::get<QuantizeStep>(step), model, quoted(dataPath));
 }
 

@@ -7,10 +7,21 @@
 #include <variant>
 #include <vector>
 
+#include "core/compression/compress.h"
 #include "core/passes/equalize.h"
 #include "core/quantization/settings.h"
 
 namespace equant {
+
+/// Compresses first of all; what follows works on the compressed network.
+struct CompressStep {
+    CompressionPlan plan;
+    CompressOptions options;
+    std::string data;        ///< path of the samples that weights are fitted to; empty: none (plain methods)
+    std::string preprocess;  ///< preset name or file; empty: chosen from the model
+    int samples = 100;       ///< at most; 0: all
+    friend bool operator==(const CompressStep&, const CompressStep&) = default;
+};
 
 struct EqualizeStep {
     EqualizeOptions options;
@@ -22,11 +33,12 @@ struct QuantizeStep {
     friend bool operator==(const QuantizeStep&, const QuantizeStep&) = default;
 };
 
-using Step = std::variant<EqualizeStep, QuantizeStep>;
+using Step = std::variant<EqualizeStep, QuantizeStep, CompressStep>;
 
 struct Recipe {
     std::vector<Step> steps;
 
+    [[nodiscard]] const CompressStep* compressStep() const;
     [[nodiscard]] const EqualizeStep* equalizeStep() const;
     [[nodiscard]] const QuantizeStep* quantizeStep() const;
     friend bool operator==(const Recipe&, const Recipe&) = default;
@@ -35,7 +47,8 @@ struct Recipe {
 [[nodiscard]] std::string toJson(const Recipe& recipe);
 /// InvalidArgument names the step and field that is wrong; unknown steps of newer versions are refused by name.
 Result<Recipe> parseRecipe(std::string_view json);
-/// The step as a line of equant-cli, MODEL and DATA standing for the files.
+/// The step as a line of equant-cli, MODEL and DATA standing for the files. A compression reads its plan from
+/// "plan.json" (toJson of the step's plan).
 [[nodiscard]] std::string asCommand(const Step& step, const std::string& modelPath, const std::string& dataPath);
 
 }  // namespace equant

@@ -161,7 +161,7 @@ private slots:
         const auto window = openWindow(m_dataPath);
         QVERIFY(window);
         QVERIFY(waitIdle(*window));
-        window->showStage(2);
+        window->showStage(static_cast<int>(Stage::Quantization));
         QVERIFY(window->session().document().data());
         QCOMPARE(window->session().document().data()->pictures.size(), std::size_t{6});
         click(find<QPushButton>(*window, "runQuantization"));
@@ -377,11 +377,11 @@ private slots:
     void paletteFindsActions() {
         const auto window = openWindow();
         QVERIFY(window);
-        CommandPalette palette({find<QAction>(*window, "stageAction3"), find<QAction>(*window, "openAction")}, nullptr);
+        CommandPalette palette({find<QAction>(*window, "stageAction4"), find<QAction>(*window, "openAction")}, nullptr);
         palette.searchEdit()->setText(QStringLiteral("quant"));
         QCOMPARE(palette.list()->count(), 1);
         QTest::keyClick(palette.searchEdit(), Qt::Key_Return);
-        QCOMPARE(window->currentStage(), 2);
+        QCOMPARE(window->currentStage(), static_cast<int>(Stage::Quantization));
     }
 
     void switchesThemes() {

@@ -20,11 +20,18 @@ private slots:
         quantizing.settings.isPerChannel = true;
         quantizing.settings.scheme = RangeScheme::Percentile;
         quantizing.settings.percentile = 99.5;
-        const Recipe recipe{{equalizing, quantizing}};
+        CompressStep compressing;
+        compressing.plan.choices = {{"conv \"1\"", CompressionMethod::WeightSvd, 0.25, 12, true}, {"c2"}};
+        compressing.plan.predicted = PlanPrediction{0.5, 0.4, 88.5, 1.25};
+        compressing.options.isPlain = true;
+        compressing.options.seed = 7;
+        compressing.data = "/data/images";
+        compressing.samples = 0;
+        const Recipe recipe{{compressing, equalizing, quantizing}};
         const auto again = parseRecipe(toJson(recipe));
         QVERIFY(again);
         QVERIFY(*again == recipe);
-        QVERIFY(again->equalizeStep() && again->quantizeStep());
+        QVERIFY(again->compressStep() && again->equalizeStep() && again->quantizeStep());
         QVERIFY(!Recipe{}.equalizeStep());
     }
 
@@ -49,6 +56,9 @@ private slots:
                                        << QByteArray("colour");
         QTest::newRow("unknown choice") << QByteArray(R"({"steps":[{"step":"equalize","relu6":"maybe"}]})")
                                         << QByteArray("relu6");
+        QTest::newRow("no plan") << QByteArray(R"({"steps":[{"step":"compress"}]})") << QByteArray("plan");
+        QTest::newRow("samples") << QByteArray(R"({"steps":[{"step":"compress","samples":-1}]})")
+                                 << QByteArray("samples");
         QTest::newRow("newer") << QByteArray(R"({"equant_recipe":99,"steps":[]})") << QByteArray("newer");
     }
 
@@ -66,6 +76,10 @@ private slots:
         step.options.relu6 = CapMode::Replace;
         QCOMPARE(asCommand(step, "my model's.onnx", "data"),
                  std::string("equant-cli equalize 'my model'\\''s.onnx' -o equalized.onnx --relu6 replace"));
+        CompressStep compressing;
+        compressing.data = "d";
+        QCOMPARE(asCommand(compressing, "m.onnx", "a b"),
+                 std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' -o compressed.onnx"));
         QuantizeStep quantizing;
         quantizing.settings.isPerChannel = true;
         const std::string text = asCommand(quantizing, "m.onnx", "a b");

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/compression_layer_panel.h"
+
+#include <QComboBox>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QToolButton>
+#include <QVBoxLayout>
+
+#include "app/desktop/compression_view.h"
+#include "app/desktop/page_parts.h"
+#include "app/desktop/session.h"
+#include "widgets/bridge/text.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+CompressionLayerPanel::CompressionLayerPanel(Session& session, QWidget* parent)
+    : QWidget(parent),
+      m_session(session),
+      m_text(new QLabel(this)),
+      m_method(new QComboBox(this)),
+      m_lock(new QToolButton(this)),
+      m_reset(new QToolButton(this)),
+      m_curve(new plots::LayerCurve(this)) {
+    m_text->setObjectName(u"layerChoiceText"_s);
+    m_text->setTextFormat(Qt::PlainText);
+    m_text->setWordWrap(true);
+    m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_method->setObjectName(u"layerMethod"_s);
+    m_method->setAccessibleName(tr("Method for this layer"));
+    m_lock->setObjectName(u"layerLock"_s);
+    m_lock->setCheckable(true);
+    m_lock->setText(tr("Lock"));
+    m_lock->setToolTip(tr("Keeps this ratio when ratios are suggested (Space in the ratio profile)"));
+    m_reset->setObjectName(u"layerReset"_s);
+    m_reset->setText(tr("Take suggestion"));
+    m_reset->setToolTip(tr("Gives the layer the ratio that was suggested last"));
+    m_curve->setObjectName(u"layerCurve"_s);
+    m_curve->setEmptyText(tr("Select a layer in the map to see what its ratio costs."));
+    m_curve->setMinimumHeight(120);
+    auto* row = new QHBoxLayout;
+    row->setSpacing(6);
+    row->addWidget(m_text, 1);
+    row->addWidget(m_method);
+    row->addWidget(m_lock);
+    row->addWidget(m_reset);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 6, 0, 0);
+    layout->setSpacing(4);
+    layout->addLayout(row);
+    layout->addWidget(m_curve, 1);
+    connect(m_method, &QComboBox::activated, this,
+            [this](int index) { emit methodChosen(m_layer, m_method->itemData(index).toInt()); });
+    connect(m_lock, &QToolButton::clicked, this, [this] { emit lockToggled(m_layer); });
+    connect(m_reset, &QToolButton::clicked, this, [this] { emit resetRequested(m_layer); });
+}
+
+void CompressionLayerPanel::showText(const CompressionView& view, const CompressionPlan& plan) {
+    const auto* row = view.row(m_layer);
+    if (!row) {
+        m_text->setText(m_layer.isEmpty() ? QString() : tr("%1 has no weights to compress.").arg(shortName(m_layer)));
+        return;
+    }
+    if (row->entries.empty()) {
+        m_text->setText(tr("%1 is not compressed: %2").arg(shortName(m_layer), row->skipReason));
+        return;
+    }
+    const LayerChoice* choice = plan.find(toStdString(m_layer));
+    m_text->setText(shortName(m_layer) + u" – "_s + (choice ? view.describe(*choice) : tr("left alone")));
+}
+
+void CompressionLayerPanel::show(const CompressionView* view, const QStringList& layers, const CompressionPlan& plan) {
+    m_layer = layers.value(0);
+    const auto* row = view ? view->row(m_layer) : nullptr;
+    const bool isUsable = row && !row->entries.empty();
+    for (QWidget* each : QList<QWidget*>{m_method, m_lock, m_reset}) each->setVisible(isUsable);
+    m_text->setVisible(view && !m_layer.isEmpty());
+    if (!view) return m_curve->setData({});
+    showText(*view, plan);
+    m_curve->setData(view->curve(layers, plan, m_session.document().state().compression));
+    if (!isUsable) return;
+    const LayerChoice* choice = plan.find(toStdString(m_layer));
+    m_method->clear();
+    m_method->addItem(tr("leave alone"), -1);
+    for (const CompressionMethod method : view->methods(m_layer))
+        m_method->addItem(methodText(method), static_cast<int>(method));
+    m_method->setCurrentIndex(
+        choice && choice->ratio < 1 ? std::max(0, m_method->findData(static_cast<int>(choice->method))) : 0);
+    m_lock->setChecked(choice && choice->isLocked);
+    const CompressionPlan& suggestion = m_session.document().state().suggestion;
+    const LayerChoice* suggested = suggestion.find(toStdString(m_layer));
+    const double now = choice ? choice->ratio : 1.0;
+    m_reset->setEnabled(!suggestion.choices.empty() && now != (suggested ? suggested->ratio : 1.0));
+}
+
+void CompressionLayerPanel::showDragged(const CompressionView& view, const CompressionPlan& plan) {
+    if (const LayerChoice* choice = plan.find(toStdString(m_layer))) m_curve->setChosen(choice->ratio);
+    showText(view, plan);
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "app/desktop/compression_page.h"
+
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLocale>
+#include <QMenu>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QSplitter>
+#include <QTabWidget>
+#include <QToolButton>
+#include <QVBoxLayout>
+#include <algorithm>
+#include <cmath>
+
+#include "app/desktop/compression_layer_panel.h"
+#include "app/desktop/compression_setup_panel.h"
+#include "app/desktop/icons.h"
+#include "app/desktop/page_parts.h"
+#include "app/desktop/plot_data.h"
+#include "app/desktop/session.h"
+#include "widgets/bridge/text.h"
+#include "widgets/panels/budget_strip.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+/// Below this width the ratios share the tabs with the other plots.
+constexpr int kSideBySide = 640;
+constexpr int kPlanDelay = 300;
+
+CostMetric metricOf(const CompressionSetup& setup) {
+    return setup.target == TargetKind::Size ? CostMetric::Parameters : CostMetric::Macs;
+}
+
+bool isSame(const plots::SensitivityCell& a, const plots::SensitivityCell& b) {
+    const auto equal = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
+    return a.state == b.state && equal(a.change, b.change) && equal(a.low, b.low) && equal(a.high, b.high) &&
+           a.isWithinNoise == b.isWithinNoise;
+}
+
+}  // namespace
+
+CompressionPage::CompressionPage(Session& session, QWidget* parent)
+    : QWidget(parent),
+      m_session(session),
+      m_setup(new CompressionSetupPanel(session)),
+      m_headline(headline(this)),
+      m_details(mutedText(this)),
+      m_marginal(new QLabel(this)),
+      m_budget(new BudgetStrip(this)),
+      m_measurePlan(new QPushButton(symbolicIcon(u"run"_s), tr("Measure this plan"), this)),
+      m_apply(new QPushButton(symbolicIcon(u"apply"_s), tr("Apply"), this)),
+      m_files(new QMenu(this)),
+      m_map(new plots::SensitivityMap(this)),
+      m_profile(new plots::RatioProfile(this)),
+      m_layer(new CompressionLayerPanel(session, this)),
+      m_frontier(new plots::TradeOffFrontier(this)),
+      m_waterfall(new plots::SavingsWaterfall(this)),
+      m_top(new QSplitter(Qt::Horizontal, this)),
+      m_tabs(new QTabWidget(this)) {
+    setObjectName(u"compressionPage"_s);
+    auto* split = new QSplitter(Qt::Horizontal, this);
+    split->addWidget(controlColumn(m_setup, this));
+    split->addWidget(createResults());
+    split->setStretchFactor(0, 0);
+    split->setStretchFactor(1, 1);
+    split->setHandleWidth(12);
+    split->setChildrenCollapsible(false);
+    auto* content = new PageContent;
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(16, 12, 16, 8);
+    layout->addWidget(split, 1);
+    wrapInScrollArea(this, content, {540, 540});
+    m_refresh.setSingleShot(true);
+    m_refresh.setInterval(kPlanDelay);
+    connectPlots();
+    connectDocument();
+    tableChanged();
+}
+
+QWidget* CompressionPage::createHeader() {
+    m_headline->setObjectName(u"compressionHeadline"_s);
+    m_details->setObjectName(u"compressionDetails"_s);
+    m_marginal->setObjectName(u"marginalCost"_s);
+    m_marginal->setTextFormat(Qt::PlainText);
+    m_marginal->setWordWrap(true);
+    m_budget->setObjectName(u"budgetStrip"_s);
+    m_measurePlan->setObjectName(u"measurePlan"_s);
+    m_measurePlan->setToolTip(tr("Compresses as the plan says and scores the network on the data (Ctrl+Return)"));
+    m_apply->setObjectName(u"applyCompression"_s);
+    auto* more = new QToolButton(this);
+    more->setObjectName(u"compressionFiles"_s);
+    more->setText(tr("Files"));
+    more->setToolTip(tr("Import and export plans and sensitivities, export the compressed model"));
+    more->setPopupMode(QToolButton::InstantPopup);
+    more->setMenu(m_files);
+    auto* header = new QWidget(this);
+    auto* layout = new QVBoxLayout(header);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(6);
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(8);
+    buttons->addWidget(m_measurePlan);
+    buttons->addWidget(m_apply);
+    buttons->addWidget(more);
+    m_actions = new QBoxLayout(QBoxLayout::LeftToRight);
+    m_actions->setSpacing(6);
+    m_actions->addWidget(m_marginal, 1);
+    m_actions->addLayout(buttons);
+    layout->addWidget(m_headline);
+    layout->addWidget(m_details);
+    layout->addWidget(m_budget);
+    layout->addLayout(m_actions);
+    return header;
+}
+
+QWidget* CompressionPage::createResults() {
+    const auto prepare = [](plots::PlotView* plot, const QString& name, const QString& empty) {
+        plot->setObjectName(name);
+        plot->setEmptyText(empty);
+        plot->setMinimumHeight(120);
+    };
+    prepare(m_map, u"sensitivityMap"_s, tr("Predict or measure to see how far each layer can shrink."));
+    prepare(m_profile, u"ratioProfile"_s, tr("The ratio of every layer, once sensitivities are known."));
+    prepare(m_frontier, u"tradeOffFrontier"_s, tr("Predict or measure to see what each budget costs."));
+    prepare(m_waterfall, u"savingsWaterfall"_s, tr("Suggest ratios to see where a plan saves."));
+    m_top->addWidget(m_map);
+    m_top->addWidget(m_profile);
+    m_top->setChildrenCollapsible(false);
+    m_top->setStretchFactor(0, 3);
+    m_top->setStretchFactor(1, 2);
+    m_tabs->setObjectName(u"compressionTabs"_s);
+    m_tabs->setDocumentMode(true);
+    m_tabs->addTab(m_layer, tr("Layer"));
+    m_tabs->addTab(m_frontier, tr("Trade-off"));
+    m_tabs->addTab(m_waterfall, tr("Savings"));
+    auto* plotSplit = new QSplitter(Qt::Vertical, this);
+    plotSplit->addWidget(m_top);
+    plotSplit->addWidget(m_tabs);
+    plotSplit->setChildrenCollapsible(false);
+    plotSplit->setSizes({340, 300});
+    auto* results = new QWidget(this);
+    auto* layout = new QVBoxLayout(results);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addWidget(createHeader());
+    layout->addWidget(plotSplit, 1);
+    return results;
+}
+
+void CompressionPage::connectPlots() {
+    for (plots::PlotView* plot : QList<plots::PlotView*>{m_map, m_profile, m_waterfall})
+        linkSelection(plot, m_session.selection());
+    connect(m_map, &plots::SensitivityMap::ratioChosen, this, [this](const QString& layer, double ratio) {
+        m_session.selection().setOne(layer);
+        setRatios({{layer, ratio}}, true);
+    });
+    connect(m_profile, &plots::RatioProfile::ratiosDragged, this, &CompressionPage::setRatios);
+    connect(m_profile, &plots::RatioProfile::lockToggled, this, &CompressionPage::toggleLocks);
+    connect(m_profile, &plots::RatioProfile::resetRequested, this, &CompressionPage::resetToSuggestion);
+    connect(m_layer->curve(), &plots::LayerCurve::ratioDragged, this,
+            [this](const QString& layer, double ratio, bool isFinished) {
+                setRatios({{layer, ratio}}, isFinished);
+            });
+    connect(m_layer, &CompressionLayerPanel::methodChosen, this, &CompressionPage::setMethod);
+    connect(m_layer, &CompressionLayerPanel::lockToggled, this, [this](const QString& layer) { toggleLocks({layer}); });
+    connect(m_layer, &CompressionLayerPanel::resetRequested, this,
+            [this](const QString& layer) { resetToSuggestion({layer}); });
+    connect(m_frontier, &plots::TradeOffFrontier::planChosen, this, &CompressionPage::adoptPlan);
+    connect(m_waterfall, &plots::SavingsWaterfall::layerActivated, &m_session.selection(), &Selection::setOne);
+    connect(m_measurePlan, &QPushButton::clicked, &m_session, &Session::measurePlan);
+    connect(m_apply, &QPushButton::clicked, this, [this] {
+        if (m_session.document().isCompressionUpToDate())
+            m_session.removeCompression();
+        else
+            m_session.applyCompression();
+    });
+}
+
+void CompressionPage::connectDocument() {
+    Document& document = m_session.document();
+    connect(&document, &Document::modelChanged, this, &CompressionPage::tableChanged);
+    connect(&document, &Document::sensitivityChanged, this, &CompressionPage::tableChanged);
+    for (const auto signal :
+         {&Document::planChanged, &Document::stateChanged, &Document::compressedChanged, &Document::dataChanged})
+        connect(&document, signal, this, &CompressionPage::planChanged);
+    connect(&m_session.selection(), &Selection::changed, this, &CompressionPage::refreshLayer);
+    connect(&m_session, &Session::busyChanged, this, &CompressionPage::refreshWords);
+    connect(&m_refresh, &QTimer::timeout, this, &CompressionPage::refreshPlots);
+}
+
+QList<plots::PlotView*> CompressionPage::plots() const {
+    return {m_map, m_profile, m_layer->curve(), m_frontier, m_waterfall};
+}
+
+const CompressionPlan& CompressionPage::plan() const {
+    return m_dragged ? *m_dragged : m_session.document().state().plan;
+}
+
+void CompressionPage::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    arrange();
+}
+
+void CompressionPage::showEvent(QShowEvent* event) {
+    QWidget::showEvent(event);
+    arrange();
+    if (!std::exchange(m_isDirty, false)) return;
+    tableChanged();
+    planChanged();
+}
+
+/// Map and ratios stand side by side where there is room; else the ratios go to the tabs.
+void CompressionPage::arrange() {
+    const bool isWide = width() - 330 >= kSideBySide;
+    m_actions->setDirection(isWide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+    const bool isInTabs = m_tabs->indexOf(m_profile) >= 0;
+    if (isWide && isInTabs) {
+        m_tabs->removeTab(m_tabs->indexOf(m_profile));
+        m_top->addWidget(m_profile);
+        m_top->setSizes({600, 400});
+        m_profile->show();
+    } else if (!isWide && !isInTabs) {
+        m_tabs->insertTab(0, m_profile, tr("Ratios"));
+    }
+}
+
+void CompressionPage::tableChanged() {
+    Document& document = m_session.document();
+    const auto table = document.sensitivity();
+    if (!isVisible()) m_isDirty = true;
+    if (m_isDirty && table) return;
+    if (table != m_table || !table) {
+        m_table = table;
+        m_view = table ? std::make_unique<CompressionView>(document.loaded(), table) : nullptr;
+        refreshMap();
+    }
+    m_profile->setData(m_view ? m_view->profile(plan(), document.state().suggestion, document.state().compression)
+                              : plots::RatioProfileData{});
+    refreshWords();
+    refreshBudget(plan());
+    if (m_session.isSweeping()) {
+        if (!m_refresh.isActive()) m_refresh.start();
+    } else {
+        refreshPlots();
+    }
+}
+
+/// A sweep changes few cells at a time: only those are handed on.
+void CompressionPage::refreshMap() {
+    if (!m_view) {
+        m_shownCells.clear();
+        m_map->setData({});
+        return;
+    }
+    plots::SensitivityMapData content = m_view->map(plan());
+    std::vector<std::vector<plots::SensitivityCell>> cells;
+    for (const auto& row : content.layers) cells.push_back(row.cells);
+    const bool hasSameShape =
+        m_map->property("scale").toString() == content.scoreName &&
+        std::ranges::equal(cells, m_shownCells, [](const auto& a, const auto& b) { return a.size() == b.size(); });
+    if (!hasSameShape) {
+        m_map->setProperty("scale", content.scoreName);
+        m_shownCells = std::move(cells);
+        m_map->setData(std::move(content));
+        return;
+    }
+    for (std::size_t row = 0; row < cells.size(); ++row)
+        for (std::size_t column = 0; column < cells[row].size(); ++column)
+            if (!isSame(cells[row][column], m_shownCells[row][column]))
+                m_map->setCell(static_cast<int>(row), static_cast<int>(column), cells[row][column]);
+    m_map->setNote(content.note);
+    m_shownCells = std::move(cells);
+}
+
+void CompressionPage::planChanged() {
+    m_dragged.reset();
+    if (!isVisible()) m_isDirty = true;
+    if (m_isDirty) return;
+    const DocumentState& state = m_session.document().state();
+    // Other settings may have a table of their own.
+    if (m_session.document().sensitivity() != m_table) return tableChanged();
+    if (m_view) {
+        for (const auto& row : m_view->rows()) {
+            if (row.entries.empty()) continue;
+            const LayerChoice* choice = state.plan.find(toStdString(row.layer));
+            m_map->setChosenRatio(row.layer, choice ? choice->ratio : 1.0);
+        }
+        m_profile->setData(m_view->profile(state.plan, state.suggestion, state.compression));
+    }
+    refreshWords();
+    refreshBudget(state.plan);
+    refreshPlots();
+}
+
+void CompressionPage::refreshWords() {
+    Document& document = m_session.document();
+    m_headline->setText(compressionSentence(m_view.get(), document));
+    const PlanMeasurement* measured = document.measurement();
+    QStringList details;
+    if (!m_view) {
+        details << (document.state().data.path.isEmpty()
+                        ? tr("Choose data on the left. Predict then tells in seconds how sensitive each layer is.")
+                        : tr("Predict tells in seconds how sensitive each layer is; Measure scores the network."));
+    } else if (m_view->compressibleCount() == 0) {
+        details << tr(
+            "Select a layer to read why. Other methods may fit: choose them on the left, then predict again.");
+    } else if (measured) {
+        const QString before = measuredText(measured->floating);
+        const auto decisive = decisiveScore(measured->score);
+        QString line = decisive ? decisive->name + u": "_s : QString();
+        line += before.isEmpty() || !measured->floating.top1
+                    ? tr("%1 on %n sample(s)", nullptr, static_cast<int>(measured->score.samples))
+                          .arg(measuredText(measured->score))
+                    : tr("%1 → %2 on %n sample(s)", nullptr, static_cast<int>(measured->score.samples))
+                          .arg(before, measuredText(measured->score));
+        if (!measured->score.top1) line += tr(" (no labels: compared with the float model)");
+        if (measured->floating.msPerSample > 0)
+            line += tr("; %1 → %2 ms a sample")
+                        .arg(QLocale().toString(measured->floating.msPerSample, 'f', 2),
+                             QLocale().toString(measured->score.msPerSample, 'f', 2));
+        details << line + u'.';
+    } else if (!effectivePlan(document.state().plan).choices.empty()) {
+        details << (m_session.isCompressing() ? tr("Compressing and scoring …")
+                    : m_view->isInPoints()
+                        ? tr("Predicted: losses of single layers added up. Measure this plan to know.")
+                        : tr("Predicted from output errors of single layers, without scoring. Measure to know."));
+    }
+    if (document.isCompressionApplied())
+        details << (document.isCompressionUpToDate() ? tr("Applied: ranges and quantization use the compressed model.")
+                                                     : tr("⚠ The plan differs from the one that is applied."));
+    m_details->setText(details.join(u' '));
+    m_details->setVisible(!details.isEmpty());
+    const bool hasPlan = !effectivePlan(document.state().plan).choices.empty();
+    const bool isUpToDate = document.isCompressionUpToDate();
+    m_measurePlan->setEnabled(hasPlan && document.data() && !m_session.isCompressing());
+    m_measurePlan->setText(m_session.isCompressing() ? tr("Measuring …") : tr("Measure this plan"));
+    m_apply->setEnabled(hasPlan || isUpToDate);
+    m_apply->setText(isUpToDate ? tr("Remove") : document.isCompressionApplied() ? tr("Apply changes") : tr("Apply"));
+    m_apply->setToolTip(isUpToDate ? tr("Takes the compression out of the recipe again")
+                                   : tr("Adds the compression to the recipe; undo takes it out again"));
+}
+
+void CompressionPage::refreshBudget(const CompressionPlan& shown) {
+    Document& document = m_session.document();
+    const CompressionSetup& setup = document.state().compression;
+    const CompressionPlan effective = effectivePlan(shown);
+    const bool hasPlan = !effective.choices.empty();
+    const PlanMeasurement* measured = m_dragged ? nullptr : document.measurement();
+    BudgetItem macs{tr("MACs"), {}, {}, {}};
+    BudgetItem size{tr("Size"), {}, {}, {}};
+    BudgetScore score{tr("Score"), {}, {}, false};
+    if (setup.target == TargetKind::Macs) macs.target = setup.share;
+    if (setup.target == TargetKind::Size) size.target = setup.share;
+    if (m_view && hasPlan) {
+        const PlanPrediction prediction = predictPlan(m_view->table(), effective);
+        macs.predicted = prediction.macsRatio;
+        size.predicted = prediction.sizeRatio;
+        const double loss = m_view->loss(prediction);
+        if (m_view->isInPoints()) {
+            score.name = m_view->scoreName();
+            score.predicted = percentOrDash(std::max(0.0, *m_view->table().baseline - loss));
+        } else {
+            score.name = tr("Output error, layers added up");
+            score.predicted = percentOrDash(loss);
+        }
+    }
+    const auto measurements = document.measurements();
+    const PlanMeasurement* scored = measured                           ? measured
+                                    : hasPlan && !measurements.empty() ? measurements.back()
+                                                                       : nullptr;
+    if (measured) {
+        macs.measured = measured->macsRatio;
+        size.measured = measured->sizeRatio;
+    }
+    if (scored) {
+        score.measured = measuredText(scored->score);
+        score.isStale = scored != measured;
+        // An error that was predicted and a score that was measured are different things: the score counts.
+        const auto decisive = decisiveScore(scored->score);
+        if (decisive && !m_view->isInPoints()) {
+            if (measured)
+                score.name = decisive->name, score.predicted.clear();
+            else
+                score.measured = decisive->name + u' ' + score.measured;
+        }
+    }
+    m_budget->setContent({macs, size}, score);
+    m_marginal->setText(m_view && m_view->compressibleCount() > 0 ? m_view->marginalSentence(shown, metricOf(setup))
+                                                                  : QString());
+}
+
+void CompressionPage::refreshPlots() {
+    Document& document = m_session.document();
+    const DocumentState& state = document.state();
+    if (m_view) {
+        CompressionView::Frontier frontier = m_view->frontier(document);
+        m_frontierPlans = std::move(frontier.plans);
+        m_frontier->setData(std::move(frontier.data));
+        m_waterfall->setData(m_view->waterfall(state.plan, metricOf(state.compression)));
+    } else {
+        m_frontierPlans.clear();
+        m_frontier->setData({});
+        m_waterfall->setData({});
+    }
+    refreshLayer();
+}
+
+void CompressionPage::refreshLayer() {
+    QStringList layers = m_session.selection().layers();
+    // Without a selection the layer that saves most is worth a look.
+    if (layers.isEmpty() && m_view) {
+        const CompressionView::Row* heaviest = nullptr;
+        double most = 0;
+        for (const auto& row : m_view->rows())
+            if (!row.entries.empty() && m_view->table().layers[row.entries.front()].cost.macs > most) {
+                most = m_view->table().layers[row.entries.front()].cost.macs;
+                heaviest = &row;
+            }
+        if (heaviest) layers = {heaviest->layer};
+    }
+    m_layer->show(m_view.get(), layers, plan());
+}
+
+void CompressionPage::showDragged() {
+    const CompressionSetup& setup = m_session.document().state().compression;
+    refreshBudget(*m_dragged);
+    m_layer->showDragged(*m_view, *m_dragged);
+    if (m_frontier->isVisible())
+        m_frontier->setCurrent(m_view->planPoint(effectivePlan(*m_dragged), metricOf(setup), nullptr),
+                               m_view->cheapestLayer(*m_dragged, metricOf(setup)));
+}
+
+void CompressionPage::setRatios(const QList<plots::RatioChange>& changes, bool isFinished) {
+    if (!m_view) return;
+    const DocumentState& state = m_session.document().state();
+    if (!m_dragged) m_dragged = state.plan;
+    QString text;
+    for (const plots::RatioChange& change : changes) {
+        const LayerChoice* before = m_dragged->find(toStdString(change.key));
+        if (before && before->isLocked) continue;
+        // A method that was chosen stays; a layer that was left alone takes the best one.
+        const auto kept = before && before->ratio < 1 ? std::optional(before->method) : std::nullopt;
+        const auto choice = m_view->choice(change.key, change.ratio, state.compression, kept);
+        if (!choice) continue;
+        setChoice(*m_dragged, *choice);
+        m_profile->setRatio(change.key, change.ratio);
+        m_map->setChosenRatio(change.key, change.ratio);
+        text = tr("%1 to %2 %").arg(shortName(change.key), QLocale().toString(100 * change.ratio, 'f', 0));
+    }
+    if (!isFinished) return showDragged();
+    commit(changes.size() > 1 ? tr("Ratios of %n layer(s)", nullptr, static_cast<int>(changes.size())) : text);
+}
+
+void CompressionPage::commit(const QString& text) {
+    if (!m_dragged) return;
+    const CompressionPlan edited = *std::exchange(m_dragged, std::nullopt);
+    if (edited == m_session.document().state().plan) return planChanged();
+    m_session.document().edit(text, [&](DocumentState& state) { state.plan = edited; });
+}
+
+void CompressionPage::setMethod(const QString& layer, int method) {
+    if (!m_view) return;
+    const DocumentState& state = m_session.document().state();
+    const LayerChoice* before = state.plan.find(toStdString(layer));
+    const double now = before ? before->ratio : 1.0;
+    CompressionPlan edited = state.plan;
+    if (method < 0) {
+        setChoice(edited, {toStdString(layer), CompressionMethod::SpatialSvd, 1.0, 0, false});
+    } else {
+        const double ratio = now < 1 ? now : state.compression.share;
+        const auto choice = m_view->choice(layer, ratio, state.compression, static_cast<CompressionMethod>(method));
+        if (choice) setChoice(edited, *choice);
+    }
+    m_session.document().edit(
+        method < 0 ? tr("Leave %1 alone").arg(shortName(layer))
+                   : tr("%1 by %2").arg(shortName(layer), methodText(static_cast<CompressionMethod>(method))),
+        [&](DocumentState& changed) { changed.plan = edited; });
+    planChanged();
+}
+
+void CompressionPage::toggleLocks(const QStringList& layers) {
+    if (!m_view) return;
+    CompressionPlan edited = m_session.document().state().plan;
+    const bool isLocking = std::ranges::any_of(layers, [&](const QString& layer) {
+        const LayerChoice* choice = edited.find(toStdString(layer));
+        return !choice || !choice->isLocked;
+    });
+    for (const QString& layer : layers) {
+        const auto* row = m_view->row(layer);
+        if (!row || row->entries.empty()) continue;
+        const LayerChoice* before = edited.find(toStdString(layer));
+        LayerChoice choice = before ? *before
+                                    : LayerChoice{toStdString(layer),
+                                                  m_view->table().layers[row->entries.front()].method, 1.0, 0, false};
+        choice.isLocked = isLocking;
+        setChoice(edited, choice);
+    }
+    const QString one = shortName(layers.value(0));
+    const int count = static_cast<int>(layers.size());
+    m_session.document().edit(isLocking
+                                  ? (count == 1 ? tr("Lock %1").arg(one) : tr("Lock %n layer(s)", nullptr, count))
+                                  : (count == 1 ? tr("Unlock %1").arg(one) : tr("Unlock %n layer(s)", nullptr, count)),
+                              [&](DocumentState& state) { state.plan = edited; });
+}
+
+void CompressionPage::resetToSuggestion(const QStringList& layers) {
+    const DocumentState& state = m_session.document().state();
+    if (state.suggestion.choices.empty()) return;
+    CompressionPlan edited = state.plan;
+    for (const QString& layer : layers) {
+        const LayerChoice* suggested = state.suggestion.find(toStdString(layer));
+        LayerChoice choice =
+            suggested ? *suggested : LayerChoice{toStdString(layer), CompressionMethod::SpatialSvd, 1.0, 0, false};
+        choice.isLocked = false;
+        setChoice(edited, choice);
+    }
+    const int count = static_cast<int>(layers.size());
+    m_session.document().edit(count == 1 ? tr("Suggested ratio of %1").arg(shortName(layers.front()))
+                                         : tr("Suggested ratios of %n layer(s)", nullptr, count),
+                              [&](DocumentState& changed) { changed.plan = edited; });
+}
+
+void CompressionPage::adoptPlan(int index) {
+    if (index < 0 || static_cast<std::size_t>(index) >= m_frontierPlans.size()) return;
+    CompressionPlan adopted = m_frontierPlans[static_cast<std::size_t>(index)];
+    adopted.multiple = m_session.document().state().compression.multiple;
+    m_session.document().edit(tr("Adopt a plan of the trade-off"), [&](DocumentState& state) { state.plan = adopted; });
+}
+
+}  // namespace equant::ui

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From sensitivities and plans to what the plots of the compression page show. Made once for a table and then asked;
+// pure, holds what it was made of. Losses are points of score where scores were measured, else percent of output error:
+// the two never share an axis.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "app/desktop/document.h"
+#include "widgets/plots/layer_curve.h"
+#include "widgets/plots/ratio_profile.h"
+#include "widgets/plots/savings_waterfall.h"
+#include "widgets/plots/sensitivity_map.h"
+#include "widgets/plots/trade_off_frontier.h"
+
+namespace equant::ui {
+
+class CompressionView {
+public:
+    /// One row of the map: a layer with all its methods.
+    struct Row {
+        QString layer;
+        std::vector<std::size_t> entries;  ///< rows of the table that have cells
+        QString skipReason;                ///< when there are none
+    };
+
+    CompressionView(std::shared_ptr<const LoadedModel> model, std::shared_ptr<const SensitivityTable> table);
+
+    const SensitivityTable& table() const { return *m_table; }
+    const std::vector<Row>& rows() const { return m_rows; }
+    const Row* row(const QString& layer) const;
+    int compressibleCount() const;
+    int measuredCells() const { return m_measured; }
+    int allCells() const { return m_cells; }
+    bool isMeasured() const { return m_isMeasured; }
+    /// Whether losses are points of a score (top-1, agreement); else they are output errors in percent.
+    bool isInPoints() const { return m_isInPoints; }
+    QString scoreName() const;
+    /// "0.4 points" or "3.1 % of output error".
+    QString lossText(double loss) const;
+
+    plots::SensitivityMapData map(const CompressionPlan& plan) const;
+    plots::SensitivityCell cell(const Row& row, double ratio) const;
+    const std::vector<double>& ratios() const { return m_ratios; }
+    plots::LayerCurveData curve(const QStringList& layers, const CompressionPlan& plan,
+                                const CompressionSetup& setup) const;
+    plots::RatioProfileData profile(const CompressionPlan& plan, const CompressionPlan& suggestion,
+                                    const CompressionSetup& setup) const;
+    plots::SavingsWaterfallData waterfall(const CompressionPlan& plan, CostMetric metric) const;
+
+    /// Points of the frontier with the plan behind each.
+    struct Frontier {
+        plots::TradeOffFrontierData data;
+        std::vector<CompressionPlan> plans;
+    };
+    Frontier frontier(const Document& document) const;
+    plots::FrontierPlan planPoint(const CompressionPlan& plan, CostMetric metric,
+                                  const PlanMeasurement* measurement) const;
+    QString cheapestLayer(const CompressionPlan& plan, CostMetric metric) const;
+    /// "The next 1 % of MACs costs about 0.12 points, cheapest from layer conv4_2."
+    QString marginalSentence(const CompressionPlan& plan, CostMetric metric) const;
+    /// Predicted loss of a plan in display units.
+    double loss(const PlanPrediction& prediction) const;
+    /// Measured loss in the same units; absent when the score is of another kind.
+    std::optional<double> loss(const PlanMeasurement& measurement) const;
+
+    /// The choice for a layer at a ratio: by the method given, else the one that is expected to lose least.
+    std::optional<LayerChoice> choice(const QString& layer, double ratio, const CompressionSetup& setup,
+                                      std::optional<CompressionMethod> method = {}) const;
+    /// Ratios the layer can have, ascending, 1 (left alone) last.
+    std::vector<plots::LegalRatio> legal(const QString& layer, CompressionMethod method, int multiple) const;
+    std::optional<CompressionMethod> methodFor(const QString& layer, double ratio) const;
+    std::vector<CompressionMethod> methods(const QString& layer) const;
+    /// "rank 24 of 64 by spatial SVD: 12.3 M MACs become 6.1 M".
+    QString describe(const LayerChoice& choice) const;
+
+private:
+    double lossAt(std::size_t entry, double ratio) const;
+    double display(double loss) const;
+    double shown(const SensitivityCell& cell) const;
+    const LayerGeometry* geometry(const QString& layer) const;
+
+    std::shared_ptr<const LoadedModel> m_model;
+    std::shared_ptr<const SensitivityTable> m_table;
+    std::vector<std::vector<double>> m_losses;  ///< [row of the table][cell], units of the solver
+    std::vector<Row> m_rows;
+    std::map<QString, std::size_t> m_index;
+    std::vector<double> m_ratios;
+    bool m_isMeasured = false;
+    bool m_isInPoints = false;
+    int m_measured = 0;
+    int m_cells = 0;
+};
+
+QString methodText(CompressionMethod method);
+/// What the page says first.
+QString compressionSentence(const CompressionView* view, const Document& document);
+/// What a measured plan lost: "0.4 points".
+QString measuredLossText(const PlanMeasurement& measured);
+/// Score that a table of this metric would hold, from a measured plan; "85.3 %".
+QString measuredText(const Score& score);
+
+}  // namespace equant::ui

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The compression half of document.h.
+#include <algorithm>
+
+#include "app/desktop/document.h"
+#include "widgets/bridge/text.h"
+
+namespace equant::ui {
+
+namespace {
+
+constexpr std::size_t kCompressedKept = 6;
+constexpr std::size_t kSweepsKept = 8;
+constexpr std::size_t kMeasurementsKept = 60;
+
+template <typename T>
+void keepNewest(std::vector<T>& values, std::size_t count) {
+    if (values.size() > count) values.erase(values.begin(), values.end() - static_cast<std::ptrdiff_t>(count));
+}
+
+}  // namespace
+
+SensitivityOptions sweepOptions(const CompressionSetup& setup) {
+    SensitivityOptions options;
+    options.methods = setup.methods;
+    options.ratios.clear();
+    for (int i = 1; i <= setup.candidates; ++i)
+        options.ratios.push_back(static_cast<double>(i) / static_cast<double>(setup.candidates + 1));
+    options.metric = setup.metric;
+    options.compress.isPlain = setup.isPlain;
+    options.multiple = setup.multiple;
+    options.calibrationSamples = static_cast<std::size_t>(setup.calibrationSamples);
+    options.evaluationSamples = static_cast<std::size_t>(setup.evaluationSamples);
+    return options;
+}
+
+std::vector<CompressionMethod> usefulMethods(const std::vector<CompressibleLayer>& layers) {
+    double all = 0, spatial = 0;
+    for (const CompressibleLayer& layer : layers) {
+        all += layer.geometry.cost.macs;
+        if (layer.can(CompressionMethod::SpatialSvd)) spatial += layer.geometry.cost.macs;
+    }
+    if (spatial > 0.5 * all) return {CompressionMethod::SpatialSvd};
+    if (spatial > 0) return {CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd};
+    return {CompressionMethod::WeightSvd};
+}
+
+void setChoice(CompressionPlan& plan, const LayerChoice& choice) {
+    const auto first = std::ranges::find(plan.choices, choice.layer, &LayerChoice::layer);
+    if (choice.ratio >= 1 && !choice.isLocked) {
+        std::erase_if(plan.choices, [&](const LayerChoice& old) { return old.layer == choice.layer; });
+        return;
+    }
+    if (first == plan.choices.end()) {
+        plan.choices.push_back(choice);
+        return;
+    }
+    *first = choice;
+    plan.choices.erase(std::remove_if(first + 1, plan.choices.end(),
+                                      [&](const LayerChoice& old) { return old.layer == choice.layer; }),
+                       plan.choices.end());
+}
+
+CompressionPlan effectivePlan(CompressionPlan plan) {
+    std::erase_if(plan.choices, [](const LayerChoice& choice) { return choice.ratio >= 1; });
+    for (LayerChoice& choice : plan.choices) choice.isLocked = false;
+    std::ranges::stable_sort(plan.choices, {}, &LayerChoice::layer);
+    plan.predicted.reset();
+    return plan;
+}
+
+bool Document::isCompressionUpToDate() const {
+    const CompressStep* step = m_state.recipe.compressStep();
+    return step && *step == editedCompression();
+}
+
+CompressStep Document::editedCompression() const {
+    const CompressionSetup& setup = m_state.compression;
+    CompressStep step;
+    step.plan = effectivePlan(m_state.plan);
+    step.plan.multiple = setup.multiple;
+    step.options.isPlain = setup.isPlain;
+    step.options.shouldRefit = !setup.isPlain;
+    step.data = toStdString(m_state.data.path);
+    step.preprocess = toStdString(m_state.data.preprocess);
+    step.samples = setup.calibrationSamples;
+    return step;
+}
+
+SweepKey Document::sweepKey() const {
+    const CompressionSetup& setup = m_state.compression;
+    return {toStdString(m_state.data.path),
+            toStdString(m_state.data.preprocess),
+            setup.methods,
+            setup.metric,
+            setup.calibrationSamples,
+            setup.evaluationSamples,
+            setup.candidates,
+            setup.multiple,
+            setup.isPlain};
+}
+
+void Document::setSweep(Sweep sweep) {
+    std::erase_if(m_sweeps, [&](const Sweep& old) { return old.key == sweep.key; });
+    m_sweeps.push_back(std::move(sweep));
+    keepNewest(m_sweeps, kSweepsKept);
+    emit sensitivityChanged();
+}
+
+std::shared_ptr<const SensitivityTable> Document::sensitivity() const {
+    const auto found = std::ranges::find(m_sweeps, sweepKey(), &Sweep::key);
+    if (found != m_sweeps.end()) return found->table;
+    return m_sweeps.empty() ? nullptr : m_sweeps.back().table;
+}
+
+bool Document::isSensitivityFresh() const {
+    return std::ranges::find(m_sweeps, sweepKey(), &Sweep::key) != m_sweeps.end();
+}
+
+void Document::addCompressed(std::shared_ptr<const CompressedModel> result) {
+    std::erase_if(m_compressed, [&](const auto& old) { return old->step == result->step; });
+    m_compressed.push_back(std::move(result));
+    // The applied one stays however old it is.
+    const CompressStep* applied = m_state.recipe.compressStep();
+    while (m_compressed.size() > kCompressedKept) {
+        const auto oldest =
+            std::ranges::find_if(m_compressed, [&](const auto& old) { return !applied || !(old->step == *applied); });
+        m_compressed.erase(oldest);
+    }
+    refreshBase();
+    emit compressedChanged();
+}
+
+std::shared_ptr<const CompressedModel> Document::compressedFor(const CompressStep& step) const {
+    const auto found = std::ranges::find_if(m_compressed, [&](const auto& result) { return result->step == step; });
+    return found == m_compressed.end() ? nullptr : *found;
+}
+
+void Document::addMeasurement(PlanMeasurement measurement) {
+    m_measurements.push_back(std::move(measurement));
+    keepNewest(m_measurements, kMeasurementsKept);
+    emit compressedChanged();
+}
+
+std::vector<const PlanMeasurement*> Document::measurements() const {
+    std::vector<const PlanMeasurement*> result;
+    for (const PlanMeasurement& each : m_measurements)
+        if (each.step.data == toStdString(m_state.data.path) &&
+            each.step.preprocess == toStdString(m_state.data.preprocess) &&
+            each.evaluationSamples == m_state.compression.evaluationSamples)
+            result.push_back(&each);
+    return result;
+}
+
+const PlanMeasurement* Document::measurement() const {
+    const CompressStep step = editedCompression();
+    const auto all = measurements();
+    const auto found =
+        std::ranges::find_if(all.rbegin(), all.rend(), [&](const auto* each) { return each->step == step; });
+    return found == all.rend() ? nullptr : *found;
+}
+
+}  // namespace equant::ui

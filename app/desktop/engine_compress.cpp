@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The compression half of engine_calls.h.
+#include <QCryptographicHash>
+#include <QDir>
+#include <QElapsedTimer>
+#include <QStandardPaths>
+#include <algorithm>
+
+#include "app/desktop/engine_calls.h"
+#include "core/base/file.h"
+#include "core/graph/onnx_io.h"
+#include "core/metrics/evaluate.h"
+#include "core/runtime/executor.h"
+#include "widgets/bridge/text.h"
+
+namespace equant::ui {
+
+using namespace Qt::StringLiterals;
+
+namespace {
+
+constexpr qint64 kLiveMilliseconds = 50;
+constexpr qint64 kSaveMilliseconds = 2000;
+constexpr std::size_t kFitBatch = 8;
+
+Result<std::shared_ptr<const Dataset>> openSamples(const Model& model, const std::string& path,
+                                                   const std::string& preprocess, int limit) {
+    DatasetOptions options;
+    options.preprocess = preprocess;
+    options.limit = static_cast<std::size_t>(std::max(0, limit));
+    auto opened = openDataset(std::filesystem::path(path), model, options);
+    if (!opened) return fail(opened.error());
+    return opened->dataset;
+}
+
+bool isAnyMeasured(const SensitivityTable& table) {
+    return std::ranges::any_of(table.layers, [](const LayerSensitivity& layer) {
+        return std::ranges::any_of(layer.cells, [](const SensitivityCell& cell) { return cell.score.has_value(); });
+    });
+}
+
+/// A table that an interrupted sweep left behind, if it is of this model and these data.
+std::optional<SensitivityTable> interruptedTable(const SweepRequest& request, const std::string& fingerprint) {
+    if (request.savedAs.isEmpty()) return std::nullopt;
+    const auto text = readFile(toPath(request.savedAs));
+    if (!text) return std::nullopt;
+    auto table = parseSensitivity(*text);
+    if (!table || !isAnyMeasured(*table) || table->model != contentHash(*request.original->model)) return std::nullopt;
+    if (!table->data.empty() && table->data != fingerprint) return std::nullopt;
+    return std::move(*table);
+}
+
+void save(const QString& path, const SensitivityTable& table) {
+    if (path.isEmpty() || !isAnyMeasured(table)) return;
+    QDir().mkpath(QFileInfo(path).absolutePath());
+    // A sweep must not fail because its safety copy cannot be written.
+    (void)writeFileAtomic(toPath(path), toJson(table));
+}
+
+}  // namespace
+
+QString sweepFile(const LoadedModel& original, const SweepKey& key) {
+    QCryptographicHash hash(QCryptographicHash::Sha256);
+    QString text = original.path + u'\n' + toQString(key.data) + u'\n' + toQString(key.preprocess);
+    for (const CompressionMethod method : key.methods) text += u'\n' + toQString(name(method));
+    text += u"\n%1 %2 %3 %4 %5 %6"_s.arg(key.metric ? static_cast<int>(*key.metric) : -1)
+                .arg(key.calibrationSamples)
+                .arg(key.evaluationSamples)
+                .arg(key.candidates)
+                .arg(key.multiple)
+                .arg(key.isPlain ? 1 : 0);
+    hash.addData(text.toUtf8());
+    return QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation) + u"/sweeps/"_s +
+           QString::fromLatin1(hash.result().toHex().left(24)) + u".json"_s;
+}
+
+Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<void(const Sweep&)>& onTable,
+                               const JobContext& job) {
+    const Model& model = *request.original->model;
+    auto calibration = openSamples(model, request.key.data, request.key.preprocess, request.key.calibrationSamples);
+    if (!calibration) return fail(calibration.error());
+    const SensitivityOptions options = sweepOptions(request.setup);
+    auto evaluation = openSamples(model, request.key.data, request.key.preprocess, request.key.evaluationSamples);
+    if (!evaluation) return fail(evaluation.error());
+    Sweep sweep{request.key, request.known};
+    if (!sweep.table) {
+        if (auto found = interruptedTable(request, (*evaluation)->fingerprint())) {
+            sweep.table = std::make_shared<const SensitivityTable>(std::move(*found));
+        } else {
+            auto predicted = equant::predictSensitivity(model, **calibration, options, job);
+            if (!predicted) return fail(predicted.error());
+            sweep.table = std::make_shared<const SensitivityTable>(std::move(*predicted));
+        }
+        onTable(sweep);
+    }
+    if (!request.shouldMeasure) return sweep;
+    QElapsedTimer shown, saved;
+    shown.start();
+    saved.start();
+    auto measured = equant::measureSensitivity(
+        model, **calibration, **evaluation, *sweep.table, options,
+        [&](const SensitivityTable& table, std::size_t, std::size_t) {
+            if (shown.elapsed() >= kLiveMilliseconds) {
+                onTable({request.key, std::make_shared<const SensitivityTable>(table)});
+                shown.restart();
+            }
+            if (saved.elapsed() >= kSaveMilliseconds) {
+                save(request.savedAs, table);
+                saved.restart();
+            }
+        },
+        job);
+    if (!measured) return fail(measured.error());
+    save(request.savedAs, *measured);
+    sweep.table = std::make_shared<const SensitivityTable>(std::move(*measured));
+    onTable(sweep);
+    return sweep;
+}
+
+namespace {
+
+Result<std::shared_ptr<const CompressedModel>> compressModel(const CompressRequest& request, const JobContext& job) {
+    if (request.known) return request.known;
+    const Model& model = *request.original->model;
+    std::shared_ptr<const Dataset> samples;
+    BatchSource source;
+    if (!request.step.data.empty()) {
+        auto opened = openSamples(model, request.step.data, request.step.preprocess, request.step.samples);
+        if (!opened) return fail(opened.error());
+        samples = *opened;
+        source = batchesOf(*samples, kFitBatch);
+    }
+    auto outcome = compress(model, request.step.plan, samples ? &source : nullptr, request.step.options, job);
+    if (!outcome) return fail(outcome.error());
+    CompressedModel result;
+    result.step = request.step;
+    result.report = std::move(outcome->report);
+    job.begin("looking at the result", 2);
+    auto prepared = prepareModel(std::make_shared<const Model>(std::move(outcome->model)), request.original->path, job);
+    if (!prepared) return fail(prepared.error());
+    prepared->fileBytes = request.original->fileBytes;
+    result.prepared = std::make_shared<const LoadedModel>(std::move(*prepared));
+    return std::make_shared<const CompressedModel>(std::move(result));
+}
+
+}  // namespace
+
+Result<CompressResult> compressAndScore(const CompressRequest& request, const JobContext& job) {
+    QElapsedTimer clock;
+    clock.start();
+    auto compressed = compressModel(request, job);
+    if (!compressed) return fail(compressed.error());
+    CompressResult result{*compressed, std::nullopt};
+    if (!request.evaluationSamples) return result;
+    auto samples =
+        openSamples(*request.original->model, request.step.data, request.step.preprocess, *request.evaluationSamples);
+    if (!samples) return fail(samples.error());
+    auto reference = Executor::create(*request.original->model);
+    if (!reference) return fail(reference.error());
+    auto candidate = Executor::create(*result.model->prepared->model);
+    if (!candidate) return fail(candidate.error());
+    auto scores = evaluateAll({*reference, *candidate}, *reference, **samples, {}, job);
+    if (!scores) return fail(scores.error());
+    const CompressionReport& report = result.model->report;
+    PlanMeasurement& measurement = result.measurement.emplace();
+    measurement.step = request.step;
+    measurement.evaluationSamples = *request.evaluationSamples;
+    measurement.floating = scores->at(0);
+    measurement.score = scores->at(1);
+    measurement.macsRatio = report.macsRatio;
+    measurement.sizeRatio = report.sizeRatio;
+    measurement.compressedLayers = static_cast<int>(
+        std::ranges::count_if(report.layers, [](const CompressedLayer& layer) { return layer.skipped.empty(); }));
+    measurement.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
+    return result;
+}
+
+}  // namespace equant::ui

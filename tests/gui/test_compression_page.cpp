@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The compression page from the outside, on the bundled sample: predict, measure, suggest, drag, undo, lock, measure
+// the plan, apply, and what the later pages then see; files in and out; what happens without data.
+#include <QAction>
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDoubleSpinBox>
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalSpy>
+#include <QSpinBox>
+#include <QTableView>
+#include <QTest>
+#include <QToolButton>
+
+#include "app/desktop/compression_view.h"
+#include "app/desktop/main_window.h"
+#include "core/graph/onnx_io.h"
+#include "tests/gui/support/window_fixture.h"
+#include "widgets/panels/budget_strip.h"
+#include "widgets/panels/layer_panel.h"
+#include "widgets/panels/message_bar.h"
+
+using namespace equant;
+using namespace equant::ui;
+using equant::plots::PlotView;
+
+class TestCompressionPage : public QObject {
+    Q_OBJECT
+
+private:
+    test::IsolatedSettings m_settings;
+    QTemporaryDir m_folder;
+    QString m_table;  ///< a measured table, exported by one test and read by others
+
+    static bool waitIdle(MainWindow& window) {
+        return QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 60000);
+    }
+    template <typename T>
+    static T* find(MainWindow& window, const char* name) {
+        return window.findChild<T*>(QLatin1String(name));
+    }
+    static void click(QWidget* button) { QTest::mouseClick(button, Qt::LeftButton); }
+    static Document& documentOf(MainWindow& window) { return window.session().document(); }
+
+    /// The sample on the compression page, with few samples so that the tests are fast.
+    std::unique_ptr<MainWindow> openSample() {
+        auto window = std::make_unique<MainWindow>();
+        window->resize(1400, 900);
+        window->show();
+        window->session().openSample();
+        if (!waitIdle(*window) || !documentOf(*window).data()) return nullptr;
+        window->showStage(static_cast<int>(Stage::Compression));
+        find<QSpinBox>(*window, "compressionFitSamples")->setValue(16);
+        find<QSpinBox>(*window, "compressionScoreSamples")->setValue(24);
+        find<QSpinBox>(*window, "compressionCandidates")->setValue(3);
+        documentOf(*window).undoStack()->clear();
+        return window;
+    }
+    std::unique_ptr<MainWindow> openPredicted() {
+        auto window = openSample();
+        if (!window) return nullptr;
+        click(find<QPushButton>(*window, "predictSensitivity"));
+        if (!waitIdle(*window) || !documentOf(*window).sensitivity()) return nullptr;
+        return window;
+    }
+    static QString firstCompressible(const Document& document) {
+        for (const LayerSensitivity& layer : document.sensitivity()->layers)
+            if (!layer.cells.empty()) return QString::fromStdString(layer.name);
+        return {};
+    }
+    static double ratioOf(const Document& document, const QString& layer) {
+        const LayerChoice* choice = document.state().plan.find(layer.toStdString());
+        return choice ? choice->ratio : 1.0;
+    }
+
+private slots:
+    void initTestCase() {
+        QCoreApplication::setOrganizationName(QStringLiteral("EquantTest"));
+        QCoreApplication::setApplicationName(QStringLiteral("TestCompressionPage"));
+        applyTheme(Theme::Light);
+    }
+
+    void withoutDataItSaysWhatToDo() {
+        MainWindow window;
+        window.resize(1280, 800);
+        window.show();
+        window.session().openModel(test::writeModel(m_folder));
+        QVERIFY(waitIdle(window));
+        window.showStage(static_cast<int>(Stage::Compression));
+        QVERIFY(!find<QPushButton>(window, "predictSensitivity")->isEnabled());
+        QVERIFY(!find<QPushButton>(window, "suggestPlan")->isEnabled());
+        QVERIFY(!find<QPushButton>(window, "measurePlan")->isEnabled());
+        QVERIFY(find<QLabel>(window, "compressionDetails")->text().contains(QStringLiteral("Choose data")));
+        find<QAction>(window, "runAction")->trigger();
+        QCOMPARE(window.messageBar()->kind(), MessageBar::Kind::Error);
+        find<QAction>(window, "measurePlanAction")->trigger();
+        QCOMPARE(window.messageBar()->kind(), MessageBar::Kind::Warning);
+    }
+
+    void predictsSuggestsDragsAndUndoes() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        QVERIFY(!find<PlotView>(*window, "sensitivityMap")->scene().isEmpty());
+        QVERIFY(!find<PlotView>(*window, "ratioProfile")->scene().isEmpty());
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QCOMPARE(document.undoStack()->count(), 1);
+        const CompressionPlan suggested = document.state().plan;
+        QVERIFY(!suggested.choices.empty());
+        QVERIFY(suggested == document.state().suggestion);
+        auto* budget = find<BudgetStrip>(*window, "budgetStrip");
+        QVERIFY(budget->items().front().predicted && *budget->items().front().predicted < 0.7);
+        QVERIFY(!budget->items().front().measured);
+        QVERIFY(find<QLabel>(*window, "marginalCost")->text().contains(QStringLiteral("next 1 %")));
+        QVERIFY(find<QLabel>(*window, "compressionHeadline")->text().contains(QStringLiteral("layers compressed")));
+
+        // A drag is one undo step and is shown before it ends.
+        const QString layer = firstCompressible(document);
+        window->session().selection().setOne(layer);
+        auto* curve = dynamic_cast<plots::LayerCurve*>(find<PlotView>(*window, "layerCurve"));
+        QVERIFY(curve);
+        const double before = *budget->items().front().predicted;
+        for (const double ratio : {0.9, 0.8, 0.3}) emit curve->ratioDragged(layer, ratio, false);
+        QCOMPARE(document.undoStack()->count(), 1);
+        QVERIFY(document.state().plan == suggested);
+        QVERIFY(*budget->items().front().predicted != before || ratioOf(document, layer) == 0.3);
+        emit curve->ratioDragged(layer, 0.3, true);
+        QCOMPARE(document.undoStack()->count(), 2);
+        QCOMPARE(ratioOf(document, layer), 0.3);
+        find<QAction>(*window, "undoAction")->trigger();
+        QVERIFY(document.state().plan == suggested);
+        QCOMPARE(*budget->items().front().predicted, before);
+        // A click in the map chooses, too.
+        auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
+        emit map->ratioChosen(layer, 0.5);
+        QCOMPARE(ratioOf(document, layer), 0.5);
+        QCOMPARE(window->session().selection().current(), layer);
+    }
+
+    void locksAndResets() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        const QString layer = firstCompressible(document);
+        window->session().selection().setOne(layer);
+        auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
+        emit map->ratioChosen(layer, 0.75);
+        click(find<QToolButton>(*window, "layerLock"));
+        QVERIFY(document.state().plan.find(layer.toStdString())->isLocked);
+        find<QDoubleSpinBox>(*window, "targetValue")->setValue(60);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QCOMPARE(ratioOf(document, layer), 0.75);
+        // A locked layer does not move.
+        emit map->ratioChosen(layer, 0.25);
+        QCOMPARE(ratioOf(document, layer), 0.75);
+        click(find<QToolButton>(*window, "layerLock"));
+        QVERIFY(!document.state().plan.find(layer.toStdString())->isLocked);
+        emit map->ratioChosen(layer, 0.25);
+        QCOMPARE(ratioOf(document, layer), 0.25);
+        click(find<QToolButton>(*window, "layerReset"));
+        QCOMPARE(ratioOf(document, layer), 0.75);
+        // "Leave alone" takes the layer out of the plan.
+        auto* method = find<QComboBox>(*window, "layerMethod");
+        method->setCurrentIndex(0);
+        emit method->activated(0);
+        QCOMPARE(ratioOf(document, layer), 1.0);
+        while (document.undoStack()->canUndo()) document.undoStack()->undo();
+        QVERIFY(document.state().plan.choices.empty());
+    }
+
+    void measuresAppliesAndHandsOn() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        click(find<QPushButton>(*window, "measurePlan"));
+        QVERIFY(waitIdle(*window));
+        const PlanMeasurement* measured = document.measurement();
+        QVERIFY(measured);
+        QVERIFY(measured->macsRatio < 0.75);
+        QVERIFY(measured->score.top1.has_value() || measured->score.agreement.has_value());
+        auto* budget = find<BudgetStrip>(*window, "budgetStrip");
+        QVERIFY(budget->items().front().measured.has_value());
+        QVERIFY(!budget->score().measured.isEmpty() && !budget->score().isStale);
+        QVERIFY(find<QLabel>(*window, "compressionHeadline")->text().contains(QStringLiteral("measured")));
+        // Another plan: the measured score is marked as another's. Undo makes it this plan's again.
+        auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
+        const QString layer = firstCompressible(document);
+        emit map->ratioChosen(layer, ratioOf(document, layer) < 0.4 ? 0.75 : 0.25);
+        QVERIFY(!document.measurement());
+        QVERIFY(budget->score().isStale);
+        document.undoStack()->undo();
+        QVERIFY(!budget->score().isStale);
+
+        const auto layersBefore = window->layerPanel()->view()->model()->rowCount();
+        click(find<QPushButton>(*window, "applyCompression"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(document.isCompressionApplied() && document.isCompressionUpToDate());
+        QVERIFY(document.isBaseReady());
+        QVERIFY(document.base() != document.loaded());
+        QCOMPARE(document.stageState(Stage::Compression), StageState::Done);
+        QVERIFY(document.base()->inspection.cost.macs < document.loaded()->inspection.cost.macs);
+        QVERIFY(document.currentModel() == document.base()->folded);
+        // Later pages work on the compressed network, the recipe compresses first.
+        window->showStage(static_cast<int>(Stage::Quantization));
+        QVERIFY(window->layerPanel()->view()->model()->rowCount() != layersBefore);
+        window->session().applyEqualization();
+        QVERIFY(waitIdle(*window));
+        QVERIFY(std::holds_alternative<CompressStep>(document.state().recipe.steps.front()));
+        QVERIFY(document.shownEqualized() && document.shownEqualized()->compressed);
+        click(find<QPushButton>(*window, "runQuantization"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(document.isQuantizationFresh());
+        QVERIFY(document.quantization()->compressed.has_value());
+        // The export is the compressed model.
+        const QString path = m_folder.filePath(QStringLiteral("compressed.onnx"));
+        window->session().exportTo(ExportKind::OptimizedModel, path);
+        QVERIFY(waitIdle(*window));
+        const auto written = readOnnx(path.toStdString());
+        QVERIFY(written);
+        QCOMPARE(contentHash(*written), contentHash(*document.currentModel()));
+        QVERIFY(QFileInfo(path).size() < static_cast<qint64>(document.loaded()->fileBytes));
+        // Taking it out again is one undo step away.
+        window->session().removeCompression();
+        QVERIFY(document.base() == document.loaded());
+        QVERIFY(!document.isQuantizationFresh());
+        document.undoStack()->undo();
+        QVERIFY(document.isBaseReady() && document.isQuantizationFresh());
+    }
+
+    void measuringPausesAndGoesOn() {
+        const auto window = openSample();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        auto* measure = find<QPushButton>(*window, "measureSensitivity");
+        const auto measuredCells = [&] {
+            int count = 0;
+            if (const auto table = document.sensitivity())
+                for (const LayerSensitivity& layer : table->layers)
+                    for (const SensitivityCell& cell : layer.cells) count += cell.score ? 1 : 0;
+            return count;
+        };
+        click(measure);
+        QVERIFY(QTest::qWaitFor([&] { return measuredCells() > 0 || !window->session().isSweeping(); }, 60000));
+        window->session().pauseSweep();
+        QVERIFY(waitIdle(*window));
+        const int partial = measuredCells();
+        QVERIFY(partial > 0);
+        QVERIFY(document.isSensitivityFresh());
+        // Usable as it is.
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QVERIFY(!document.state().plan.choices.empty());
+        if (measure->isEnabled()) click(measure);
+        QVERIFY(waitIdle(*window));
+        QVERIFY(measuredCells() >= partial);
+        QVERIFY(document.sensitivity()->baseline.has_value());
+        m_table = m_folder.filePath(QStringLiteral("sensitivity.json"));
+        window->session().exportSensitivity(m_table);
+        QVERIFY(QFileInfo::exists(m_table));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+    }
+
+    void readsAndWritesFiles() {
+        if (m_table.isEmpty()) QSKIP("nothing was measured");
+        const auto window = openSample();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        window->session().importSensitivity(m_table);
+        QVERIFY(document.sensitivity() && document.isSensitivityFresh());
+        click(find<QPushButton>(*window, "suggestPlan"));
+        const CompressionPlan plan = document.state().plan;
+        const QString path = m_folder.filePath(QStringLiteral("plan.json"));
+        window->session().exportPlan(path);
+        document.undoStack()->undo();
+        QVERIFY(document.state().plan.choices.empty());
+        window->session().importPlan(path);
+        QVERIFY(document.state().plan.choices == plan.choices);
+        // A plan of another model is refused, by the names of its layers.
+        const QString other = m_folder.filePath(QStringLiteral("other.json"));
+        QFile file(other);
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write(R"({"method":"weight-svd","ratios":{"no_such_layer":0.5}})");
+        file.close();
+        window->session().importPlan(other);
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(window->messageBar()->text().contains(QStringLiteral("no_such_layer")));
+        QVERIFY(document.state().plan.choices == plan.choices);
+    }
+
+    void otherSettingsMakeTheMapStale() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        find<QCheckBox>(*window, "method_weight-svd")->click();
+        QVERIFY(!document.isSensitivityFresh());
+        QVERIFY(find<QLabel>(*window, "sweepText")->text().contains(QStringLiteral("other settings")));
+        document.undoStack()->undo();
+        QVERIFY(document.isSensitivityFresh());
+        // One method must stay.
+        auto* other = find<QCheckBox>(*window, "method_weight-svd");
+        if (other->isChecked()) other->click();
+        auto* only = find<QCheckBox>(*window, "method_spatial-svd");
+        only->click();
+        QVERIFY(only->isChecked());
+    }
+
+    void targetsThatCannotBeMetAreSaidSo() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        find<QDoubleSpinBox>(*window, "targetValue")->setValue(5);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Warning);
+        QVERIFY(!documentOf(*window).state().plan.choices.empty());
+    }
+};
+
+QTEST_MAIN(TestCompressionPage)
+#include "test_compression_page.moc"
