@@ -30,6 +30,7 @@ CompressionLayerPanel::CompressionLayerPanel(Session& session, QWidget* parent)
     m_text->setTextInteractionFlags(Qt::TextSelectableByMouse);
     m_method->setObjectName(u"layerMethod"_s);
     m_method->setAccessibleName(tr("Method for this layer"));
+    m_method->setSizeAdjustPolicy(QComboBox::AdjustToContents);
     m_lock->setObjectName(u"layerLock"_s);
     m_lock->setCheckable(true);
     m_lock->setText(tr("Lock"));

@@ -160,6 +160,7 @@ void CompressionPage::connectPlots() {
         m_session.selection().setOne(layer);
         setRatios({{layer, ratio}}, true);
     });
+    connect(m_map, &plots::SensitivityMap::remeasureRequested, &m_session, &Session::remeasure);
     connect(m_profile, &plots::RatioProfile::ratiosDragged, this, &CompressionPage::setRatios);
     connect(m_profile, &plots::RatioProfile::lockToggled, this, &CompressionPage::toggleLocks);
     connect(m_profile, &plots::RatioProfile::resetRequested, this, &CompressionPage::resetToSuggestion);

@@ -276,8 +276,10 @@ QString compressionSentence(const CompressionView* view, const Document& documen
                                  : (isSize ? predicted.sizeRatio : predicted.macsRatio);
     const QString cost = isSize ? Document::tr("size") : Document::tr("MACs");
     QString text = Document::tr("%1 of the %2").arg(keptText(left), cost);
-    text += measured ? Document::tr(" for %1, measured").arg(measuredLossText(*measured))
-                     : Document::tr(" for about %1").arg(view->lossText(view->loss(predicted)));
+    if (measured)
+        text += Document::tr(" for %1, measured").arg(measuredLossText(*measured));
+    else if (view->isInPoints())
+        text += Document::tr(" for about %1").arg(view->lossText(view->loss(predicted)));
     std::vector<std::string> names;
     for (const LayerChoice& choice : plan.choices) names.push_back(choice.layer);
     std::ranges::sort(names);

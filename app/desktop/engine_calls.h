@@ -44,6 +44,10 @@ struct SweepRequest {
 Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<void(const Sweep&)>& onTable,
                                const JobContext& job);
 
+/// Scores the cells of one layer at one ratio on four times the samples (all when there are not so many). The change
+/// against the baseline on those samples is what the table gets.
+Result<Sweep> remeasureCell(const SweepRequest& request, const std::string& layer, double ratio, const JobContext& job);
+
 /// Where the table of a sweep survives a crash: named by what it depends on.
 QString sweepFile(const LoadedModel& original, const SweepKey& key);
 

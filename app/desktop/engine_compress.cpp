@@ -5,6 +5,7 @@
 #include <QElapsedTimer>
 #include <QStandardPaths>
 #include <algorithm>
+#include <cmath>
 
 #include "app/desktop/engine_calls.h"
 #include "core/base/file.h"
@@ -46,7 +47,8 @@ std::optional<SensitivityTable> interruptedTable(const SweepRequest& request, co
     if (!text) return std::nullopt;
     auto table = parseSensitivity(*text);
     if (!table || !isAnyMeasured(*table) || table->model != contentHash(*request.original->model)) return std::nullopt;
-    if (!table->data.empty() && table->data != fingerprint) return std::nullopt;
+    // A sweep adds the number of samples it took.
+    if (!table->data.empty() && !table->data.starts_with(fingerprint)) return std::nullopt;
     return std::move(*table);
 }
 
@@ -115,6 +117,57 @@ Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<
     sweep.table = std::make_shared<const SensitivityTable>(std::move(*measured));
     onTable(sweep);
     return sweep;
+}
+
+Result<Sweep> remeasureCell(const SweepRequest& request, const std::string& layer, double ratio,
+                            const JobContext& job) {
+    constexpr int kMoreSamples = 4;
+    const Model& model = *request.original->model;
+    const int wanted = request.key.evaluationSamples * kMoreSamples;
+    auto calibration = openSamples(model, request.key.data, request.key.preprocess, request.key.calibrationSamples);
+    if (!calibration) return fail(calibration.error());
+    auto evaluation = openSamples(model, request.key.data, request.key.preprocess, wanted);
+    if (!evaluation) return fail(evaluation.error());
+    const auto isWanted = [&](const SensitivityCell& cell) { return std::abs(cell.ratio - ratio) < 1e-6; };
+    SensitivityTable one = *request.known;
+    one.data.clear();
+    one.baseline.reset();
+    one.baselineInterval.reset();
+    std::erase_if(one.layers, [&](const LayerSensitivity& each) { return each.name != layer; });
+    for (LayerSensitivity& each : one.layers) {
+        std::erase_if(each.cells, [&](const SensitivityCell& cell) { return !isWanted(cell); });
+        for (SensitivityCell& cell : each.cells) cell.score.reset(), cell.interval.reset();
+    }
+    SensitivityOptions options = sweepOptions(request.setup);
+    options.evaluationSamples = static_cast<std::size_t>(wanted);
+    if (isAnyMeasured(*request.known)) options.metric = request.known->metric;
+    auto measured = equant::measureSensitivity(
+        model, **calibration, **evaluation, one, options, [](const SensitivityTable&, std::size_t, std::size_t) {},
+        job);
+    if (!measured) return fail(measured.error());
+    if (job.stopped()) return cancelled();
+    SensitivityTable table = *request.known;
+    if (!table.baseline && !isAnyMeasured(table)) {
+        table.metric = measured->metric;
+        table.metricReason = measured->metricReason;
+        table.baseline = measured->baseline;
+        table.baselineInterval = measured->baselineInterval;
+    }
+    // What counts is the change on the same samples: it is carried over to the table's own baseline.
+    const double shift = table.baseline && measured->baseline ? *table.baseline - *measured->baseline : 0.0;
+    for (LayerSensitivity& each : table.layers) {
+        const auto row = std::ranges::find_if(measured->layers, [&](const LayerSensitivity& found) {
+            return found.name == each.name && found.method == each.method && !found.cells.empty();
+        });
+        const auto cell = std::ranges::find_if(each.cells, isWanted);
+        if (row == measured->layers.end() || cell == each.cells.end() || !row->cells.front().score) continue;
+        const SensitivityCell& fresh = row->cells.front();
+        cell->score = *fresh.score + shift;
+        cell->interval = fresh.interval;
+        if (cell->interval) cell->interval->low += shift, cell->interval->high += shift;
+        cell->samples = fresh.samples;
+    }
+    return Sweep{request.key, std::make_shared<const SensitivityTable>(std::move(table))};
 }
 
 namespace {

@@ -58,6 +58,8 @@ public slots:
     /// Scores cell by cell; what was measured before is kept. pauseSweep() ends it and keeps the partial table.
     void measureSensitivity();
     void pauseSweep();
+    /// One layer at one ratio again, on four times the samples.
+    void remeasure(const QString& layer, double ratio);
     /// The best plan for the target; ratios locked by hand stay (undoable).
     void suggestPlan();
     /// Compresses as the edited plan says and scores the result.

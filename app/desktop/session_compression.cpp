@@ -77,6 +77,25 @@ void Session::startSweep(bool shouldMeasure) {
     m_sweepTimer.start();
 }
 
+void Session::remeasure(const QString& layer, double ratio) {
+    if (isSweeping() || !m_document.data()) return;
+    if (!m_document.isSensitivityFresh())
+        return emit noticed(tr("The map is for other settings."), tr("Predict or measure again first."));
+    SweepRequest request;
+    request.original = m_document.loaded();
+    request.key = m_document.sweepKey();
+    request.setup = m_document.state().compression;
+    request.known = m_document.sensitivity();
+    m_liveSweep.reset();
+    m_sweepJob = m_jobs.start<Sweep>(
+        this, u"sweep"_s, tr("Measure %1 again").arg(shortName(layer)),
+        [request, name = toStdString(layer), ratio](const JobContext& context) {
+            return remeasureCell(request, name, ratio, context);
+        },
+        [this](std::shared_ptr<const Sweep> sweep) { m_document.setSweep(*sweep); },
+        [this](const Error& error) { report(tr("Measuring again"), error); });
+}
+
 void Session::suggestPlan() {
     const auto table = m_document.sensitivity();
     if (!table) return;

@@ -5,10 +5,12 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
+#include <QElapsedTimer>
 #include <QLabel>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QSpinBox>
+#include <QTabWidget>
 #include <QTableView>
 #include <QTest>
 #include <QToolButton>
@@ -79,6 +81,8 @@ private slots:
         QCoreApplication::setOrganizationName(QStringLiteral("EquantTest"));
         QCoreApplication::setApplicationName(QStringLiteral("TestCompressionPage"));
         applyTheme(Theme::Light);
+        // Sweeps of earlier runs would be gone on with.
+        QDir(QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation)).removeRecursively();
     }
 
     void withoutDataItSaysWhatToDo() {
@@ -261,6 +265,35 @@ private slots:
         QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
     }
 
+    void aSweepSurvivesTheEndOfTheProgram() {
+        if (m_table.isEmpty()) QSKIP("nothing was measured");
+        const auto window = openPredicted();  // with the settings of the test before: its cells come back
+        QVERIFY(window);
+        const auto& layers = documentOf(*window).sensitivity()->layers;
+        QVERIFY(std::ranges::any_of(layers, [](const LayerSensitivity& layer) {
+            return std::ranges::any_of(layer.cells, [](const SensitivityCell& cell) { return cell.score.has_value(); });
+        }));
+    }
+
+    void aCellIsMeasuredAgainOnMoreSamples() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        const QString layer = firstCompressible(document);
+        auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
+        emit map->remeasureRequested(layer, 0.5);
+        QVERIFY(waitIdle(*window));
+        bool isFound = false;
+        for (const LayerSensitivity& each : document.sensitivity()->layers)
+            for (const SensitivityCell& cell : each.cells)
+                if (QString::fromStdString(each.name) == layer && cell.ratio == 0.5) {
+                    isFound = true;
+                    QVERIFY(cell.score.has_value());
+                    QCOMPARE(cell.samples, std::size_t{96});
+                }
+        QVERIFY(isFound);
+    }
+
     void readsAndWritesFiles() {
         if (m_table.isEmpty()) QSKIP("nothing was measured");
         const auto window = openSample();
@@ -303,6 +336,73 @@ private slots:
         auto* only = find<QCheckBox>(*window, "method_spatial-svd");
         only->click();
         QVERIFY(only->isChecked());
+    }
+
+    /// Prints what a step of a drag takes; the page must stay usable on long networks.
+    void dragsOnTwoHundredLayers() {
+        test::ModelBuilder builder;
+        builder.input("x", {1, 16, 8, 8}).output("v200", {1, 16, 8, 8});
+        for (int i = 0; i < 200; ++i) {
+            const std::string n = std::to_string(i);
+            builder.constant("w" + n, test::randomTensor({16, 16, 3, 3}, static_cast<unsigned>(i) + 1));
+            builder.node("Conv", {i == 0 ? "x" : "v" + n, "w" + n}, {"v" + std::to_string(i + 1)},
+                         {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}});
+        }
+        Model model = builder.build();
+        model.irVersion = 8;
+        const QString path = m_folder.filePath(QStringLiteral("long.onnx"));
+        QVERIFY(writeOnnx(model, path.toStdString()));
+        MainWindow window;
+        window.resize(1600, 1000);
+        window.show();
+        window.session().openModel(path);
+        QVERIFY(waitIdle(window));
+        window.showStage(static_cast<int>(Stage::Compression));
+        Document& document = documentOf(window);
+        SensitivityTable table;
+        table.baseline = 90;
+        for (const CompressibleLayer& layer : document.loaded()->compressible) {
+            LayerSensitivity row{layer.geometry.name, CompressionMethod::SpatialSvd, layer.geometry.cost, 0, {}, {}};
+            for (int i = 1; i <= 9; ++i) {
+                SensitivityCell cell;
+                cell.ratio = cell.actualRatio = i / 10.0;
+                cell.saved.macs = row.cost.macs * (1 - cell.ratio);
+                cell.saved.parameters = row.cost.parameters * (1 - cell.ratio);
+                cell.predictedError = 1 - cell.ratio;
+                cell.score = 90 - (1 - cell.ratio);
+                row.cells.push_back(cell);
+            }
+            table.total.macs += row.cost.macs;
+            table.total.parameters += row.cost.parameters;
+            table.layers.push_back(std::move(row));
+        }
+        QCOMPARE(table.layers.size(), std::size_t{200});
+        document.setSweep({document.sweepKey(), std::make_shared<const SensitivityTable>(std::move(table))});
+        click(find<QPushButton>(window, "suggestPlan"));
+        QVERIFY(!document.state().plan.choices.empty());
+        auto* tabs = find<QTabWidget>(window, "compressionTabs");
+        tabs->setCurrentWidget(find<PlotView>(window, "tradeOffFrontier"));
+        QCoreApplication::processEvents();
+        const QString layer = firstCompressible(document);
+        auto* profile = dynamic_cast<plots::RatioProfile*>(find<PlotView>(window, "ratioProfile"));
+        constexpr int kSteps = 40;
+        double worst = 0, sum = 0;
+        for (int i = 0; i < kSteps; ++i) {
+            QElapsedTimer clock;
+            clock.start();
+            emit profile->ratiosDragged({{layer, 0.2 + 0.015 * i}}, false);
+            QCoreApplication::processEvents();
+            const double milliseconds = static_cast<double>(clock.nsecsElapsed()) / 1e6;
+            worst = std::max(worst, milliseconds);
+            sum += milliseconds;
+        }
+        QElapsedTimer clock;
+        clock.start();
+        emit profile->ratiosDragged({{layer, 0.5}}, true);
+        QCoreApplication::processEvents();
+        qInfo("200 layers: a step of a drag takes %.1f ms (worst %.1f ms), its end %.1f ms", sum / kSteps, worst,
+              static_cast<double>(clock.nsecsElapsed()) / 1e6);
+        QCOMPARE(ratioOf(document, layer), 0.5);
     }
 
     void targetsThatCannotBeMetAreSaidSo() {
