@@ -77,17 +77,18 @@ int runMain(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer("Each command has its own --help. Documentation: docs/console.md");
 
+    app.get_help_ptr()->group("");  // the footer speaks of it
     CommandRegistry registry{app, {}};
     addInspect(registry);
     addRanges(registry);
     addEqualize(registry);
+    addSensitivity(registry);
+    addPlan(registry);
+    addCompress(registry);
     addEvaluate(registry);
     addQuantize(registry);
     addEncoding(registry);
     addRun(registry);
-    addSensitivity(registry);
-    addPlan(registry);
-    addCompress(registry);
     addBench(registry);
     try {
         app.parse(argc, argv);

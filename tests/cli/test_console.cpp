@@ -130,7 +130,8 @@ void TestConsole::initTestCase() {
 
 void TestConsole::helpFitsAScreen_data() {
     QTest::addColumn<QString>("command");
-    for (const char* name : {"", "inspect", "ranges", "equalize", "evaluate", "quantize", "encoding", "run", "bench"})
+    for (const char* name : {"", "inspect", "ranges", "equalize", "sensitivity", "plan", "compress", "evaluate",
+                             "quantize", "encoding", "run", "bench"})
         QTest::newRow(*name ? name : "equant-cli") << QString(name);
 }
 void TestConsole::helpFitsAScreen() {
