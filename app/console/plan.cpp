@@ -134,7 +134,7 @@ void addPlan(CommandRegistry& registry) {
         ->check(CLI::Range(1, 1024).description(""))
         ->type_name("N");
     addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},
-                    "exact: least predicted loss (default); greedy: AIMET's threshold search")
+                    "exact: least predicted loss (default); greedy: AIMET's search")
         ->type_name("NAME");
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("PLAN");
 }
