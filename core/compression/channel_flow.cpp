@@ -227,6 +227,11 @@ void ChannelFlow::visit(const Node& node) {
         if (const auto found = m_analysis.values.find(captured); found != m_analysis.values.end())
             block(found->second.units,
                   fmt::format("The channels are read inside {}, which is not followed.", quotedNode(node)));
+    if (node.inputs.empty()) return;  // a constant
+    if (!node.hasInput(0) || node.outputs.empty() || node.outputs[0].empty()) {
+        blockInputs(node, fmt::format("The channels are an argument of {}.", quotedNode(node)));
+        return makeOpaque(node, opaqueReason(node));
+    }
     if (shapeArithmetic(node)) return;
     const bool isLabeled =
         std::ranges::any_of(node.inputs, [&](const std::string& input) { return m_analysis.values.contains(input); });
