@@ -35,8 +35,8 @@ double errorBehind(const ActivationView& view, const Eigen::MatrixXd& map);
 
 /// The moments with targets that ask no more than the activation lets through: where y is clamped and A x is beyond the
 /// same bound, A x itself is the target; where it is not, the bound. The squared error to them is an upper bound of the
-/// error behind the activation, but not always a tight one where A x is cut off and y is not: keep a fit to them only if
-/// errorBehind falls.
+/// error behind the activation, but not always a tight one where A x is cut off and y is not: keep a fit to them only
+/// if errorBehind falls.
 LayerMoments momentsBehind(const ActivationView& view, const LayerMoments& moments, const Eigen::MatrixXd& map,
                            const std::stop_token& stop = {});
 

@@ -5,9 +5,9 @@
 #include <set>
 
 #include "core/compression/channel_flow.h"
+#include "core/compression/model_facts.h"
 #include "core/graph/layers.h"
 #include "core/passes/layer_weights.h"
-#include "core/runtime/evaluate.h"
 
 namespace equant {
 
@@ -23,10 +23,7 @@ Result<ChannelAnalysis> analyzeChannels(const Model& model, const FactMap& facts
 }
 
 Result<ChannelAnalysis> analyzeChannels(const Model& model) {
-    ShapeOptions options;
-    options.batch = 1;
-    options.evaluate = constantEvaluator();
-    const auto facts = inferShapes(model, options);
+    const auto facts = factsOf(model);
     if (!facts) return fail(facts.error());
     return analyzeChannels(model, *facts);
 }

@@ -7,6 +7,7 @@
 #include "core/compression/channel_elimination.h"
 #include "core/compression/channel_removal.h"
 #include "core/compression/layer_split.h"
+#include "core/compression/model_facts.h"
 
 namespace equant {
 
@@ -92,15 +93,9 @@ LayerMoments withoutChannels(const LayerMoments& moments, const ChannelLayer& la
             moments.count};
 }
 
-std::size_t producerIndex(const Graph& graph, const std::string& output) {
-    const auto found = std::ranges::find_if(
-        graph.nodes, [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == output; });
-    return static_cast<std::size_t>(found - graph.nodes.begin());
-}
-
 /// Fits the layer that computes `output` to its (already reduced) moments. Returns its relative error.
 double refit(Graph& graph, const std::string& output, const LayerMoments& moments, bool shouldRefit) {
-    auto matrix = LayerMatrix::of(graph, producerIndex(graph, output));
+    auto matrix = LayerMatrix::of(graph, producerOf(graph, output));
     if (!matrix) return 0;
     if (shouldRefit)
         if (auto better = refitLayer(*matrix, moments)) {

@@ -10,13 +10,12 @@
 
 #include "core/compression/layer_rows.h"
 #include "core/compression/layer_split.h"
+#include "core/compression/model_facts.h"
 #include "core/compression/moments.h"
 #include "core/compression/prune_layers.h"
 #include "core/graph/constants.h"
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
-#include "core/passes/fold_batch_norm.h"
-#include "core/runtime/evaluate.h"
 
 namespace equant {
 
@@ -24,10 +23,6 @@ namespace {
 
 constexpr std::size_t kCacheBytes = std::size_t{1} << 30;
 constexpr std::size_t kRowBytes = std::size_t{1} << 29;  ///< of the sampled rows of one layer
-
-Result<FactMap> factsOf(const Model& model) {
-    return inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
-}
 
 /// Remembers decoded batches while they fit in memory: every layer reads the data again.
 class BatchCache {
@@ -75,12 +70,6 @@ struct LayerSite {
     CompressedLayer report;
 };
 
-std::size_t producerIndex(const Graph& graph, const std::string& output) {
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i)
-        if (std::ranges::find(graph.nodes[i].outputs, output) != graph.nodes[i].outputs.end()) return i;
-    return graph.nodes.size();
-}
-
 /// What a pair really costs: the value between its layers may be larger than the formulas of AIMET assume, because they
 /// take the input as output times stride.
 LayerCost realCost(const LayerSplit& split, const LayerGeometry& layer, const Shape* input, const Shape* output) {
@@ -111,11 +100,9 @@ public:
     /// it, and an Add behind a layer is found.
     Status prepare(bool hasData) {
         if (hasData) {
-            for (Node& node : m_reference.graph.nodes)
-                if (node.name.empty() && isWeightedOp(node)) node.name = std::string(node.label());
-            auto folded = foldBatchNorms(m_reference);
+            auto folded = withFoldedBatchNorms(std::move(m_reference));
             if (!folded) return fail(folded.error());
-            m_reference = std::move(folded->model);
+            m_reference = std::move(*folded);
         }
         auto facts = factsOf(m_reference);
         if (!facts) return fail(facts.error());
@@ -255,7 +242,7 @@ private:
         double budget = costAtSize(choice.method, layer, size).of(m_plan.costMetric);
         if (budget >= original) return leaveAlone("No rank is cheaper than the layer as it is.");
         if (choice.size == 0) budget = std::max(budget, choice.ratio * original);
-        const auto matrix = LayerMatrix::of(m_current.graph, producerIndex(m_current.graph, site.output));
+        const auto matrix = LayerMatrix::of(m_current.graph, producerOf(m_current.graph, site.output));
         if (!matrix) return fail(matrix.error());
         const auto data = dataFor(site);
         if (!data) return fail(data.error());
@@ -282,7 +269,7 @@ private:
         const bool isPossible = m_cache && m_options.shouldRefit && m_isChanged && layer.groups == 1 &&
                                 layer.inputs > 0 && layer.opType != "ConvTranspose";
         if (!isPossible) return {};
-        const auto matrix = LayerMatrix::of(m_current.graph, producerIndex(m_current.graph, site.output));
+        const auto matrix = LayerMatrix::of(m_current.graph, producerOf(m_current.graph, site.output));
         if (!matrix) return {};
         const auto data = dataFor(site);
         if (!data) return fail(data.error());
@@ -302,14 +289,6 @@ private:
     BatchCache* m_cache = nullptr;
     bool m_isChanged = false;
 };
-
-Result<ModelCost> costOf(const Model& model) {
-    const auto topology = Topology::of(model.graph);
-    if (!topology) return fail(topology.error());
-    const auto facts = factsOf(model);
-    if (!facts) return fail(facts.error());
-    return totalCost(model.graph, describeLayers(model.graph, *topology, *facts));
-}
 
 Status addTotals(const Model& before, Outcome<CompressionReport>& outcome) {
     const auto old = costOf(before), now = costOf(outcome.model);

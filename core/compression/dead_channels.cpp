@@ -6,22 +6,14 @@
 
 #include "core/compression/channel_groups.h"
 #include "core/compression/channel_removal.h"
+#include "core/compression/model_facts.h"
 #include "core/graph/layers.h"
 #include "core/passes/constant_channels.h"
 #include "core/passes/layer_weights.h"
-#include "core/runtime/evaluate.h"
 
 namespace equant {
 
 namespace {
-
-Result<ModelCost> costOf(const Model& model) {
-    const auto topology = Topology::of(model.graph);
-    if (!topology) return fail(topology.error());
-    const auto facts = inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
-    if (!facts) return fail(facts.error());
-    return totalCost(model.graph, describeLayers(model.graph, *topology, *facts));
-}
 
 Status silenceConstants(Graph& graph) {
     const auto topology = Topology::of(graph);

@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/graph/shapes.h"
-#include "core/runtime/evaluate.h"
+#include "core/compression/model_facts.h"
 
 namespace equant {
 
@@ -118,7 +117,7 @@ Result<CompressionPlan> parsePlan(std::string_view text) {
 }
 
 Status checkPlan(const CompressionPlan& plan, const Model& model) {
-    const auto facts = inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
+    const auto facts = factsOf(model);
     if (!facts) return fail(facts.error());
     const auto layers = compressibleLayers(model, *facts);
     std::vector<std::string> problems;

@@ -7,19 +7,15 @@
 #include "core/compression/channel_groups.h"
 #include "core/compression/channel_pruning.h"
 #include "core/compression/layer_split.h"
+#include "core/compression/model_facts.h"
 #include "core/graph/constants.h"
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
 #include "core/passes/layer_weights.h"
-#include "core/runtime/evaluate.h"
 
 namespace equant {
 
 namespace {
-
-Result<FactMap> factsOf(const Model& model) {
-    return inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
-}
 
 class Pruner {
 public:

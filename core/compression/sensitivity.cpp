@@ -7,6 +7,7 @@
 
 #include "core/base/parallel.h"
 #include "core/compression/losses.h"
+#include "core/compression/model_facts.h"
 #include "core/compression/sensitivity_study.h"
 #include "core/graph/onnx_io.h"
 
@@ -59,7 +60,7 @@ Result<SensitivityTable> predictSensitivity(const Model& model, const Dataset& c
 }
 
 Result<SensitivityTable> fitToModel(SensitivityTable table, const Model& model, std::int64_t multiple) {
-    const auto facts = inferShapes(model, {});
+    const auto facts = factsOf(model);
     if (!facts) return fail(facts.error());
     const auto layers = compressibleLayers(model, *facts);
     std::vector<std::string> unknown;
@@ -85,10 +86,9 @@ Result<SensitivityTable> fitToModel(SensitivityTable table, const Model& model, 
                     fmt::format("The table is of another model: {} is not in this one.", fmt::join(unknown, ", ")),
                     "Give the model that the table was made for.");
     if (table.total.macs <= 0) {
-        const auto topology = Topology::of(model.graph);
-        if (!topology) return fail(topology.error());
-        const ModelCost cost = totalCost(model.graph, describeLayers(model.graph, *topology, *facts));
-        table.total = {static_cast<double>(cost.macs), static_cast<double>(cost.parameters)};
+        const auto cost = costOf(model, *facts);
+        if (!cost) return fail(cost.error());
+        table.total = asLayerCost(*cost);
     }
     return table;
 }

@@ -4,32 +4,17 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
-#include <set>
 
 #include "core/compression/channel_removal.h"
 #include "core/compression/layer_split.h"
+#include "core/compression/model_facts.h"
 #include "core/data/subset.h"
-#include "core/graph/layers.h"
-#include "core/graph/topology.h"
-#include "core/passes/fold_batch_norm.h"
-#include "core/runtime/evaluate.h"
 
 namespace equant {
 
 namespace {
 
 constexpr std::size_t kBatch = 8;
-
-Result<FactMap> factsOf(const Model& model) {
-    return inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = constantEvaluator()});
-}
-
-Result<LayerCost> totalOf(const Model& model, const FactMap& facts) {
-    const auto topology = Topology::of(model.graph);
-    if (!topology) return fail(topology.error());
-    const ModelCost cost = totalCost(model.graph, describeLayers(model.graph, *topology, facts));
-    return LayerCost{static_cast<double>(cost.macs), static_cast<double>(cost.parameters)};
-}
 
 const std::string& outputOf(const Model& model, const CompressibleLayer& layer) {
     return model.graph.nodes[layer.geometry.node].outputs[0];
@@ -44,19 +29,15 @@ bool isFactorization(CompressionMethod method) {
 Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Dataset& calibration,
                                                   const SensitivityOptions& options, const JobContext& job) {
     SensitivityStudy study;
-    study.m_model = model;
-    // Layers keep the names of the model as given, also where folding renames what they compute.
-    for (Node& node : study.m_model.graph.nodes)
-        if (node.name.empty() && isWeightedOp(node)) node.name = std::string(node.label());
-    auto folded = foldBatchNorms(study.m_model);
+    auto folded = withFoldedBatchNorms(model);
     if (!folded) return fail(folded.error());
-    study.m_model = std::move(folded->model);
+    study.m_model = std::move(*folded);
     auto facts = factsOf(study.m_model);
     if (!facts) return fail(facts.error());
     study.m_facts = std::move(*facts);
-    const auto total = totalOf(study.m_model, study.m_facts);
+    const auto total = costOf(study.m_model, study.m_facts);
     if (!total) return fail(total.error());
-    study.m_total = *total;
+    study.m_total = asLayerCost(*total);
     study.m_layers = compressibleLayers(study.m_model, study.m_facts);
     auto channels = analyzeChannels(study.m_model, study.m_facts);
     if (!channels) return fail(channels.error());
@@ -149,9 +130,10 @@ Status SensitivityStudy::fillPruningCells(std::size_t layer, LayerSensitivity& r
         if (const auto removed = removeChannels(pruned, m_channels, isRemoved); !removed) return fail(removed.error());
         const auto facts = factsOf(pruned);
         if (!facts) return fail(facts.error());
-        const auto left = totalOf(pruned, *facts);
+        const auto left = costOf(pruned, *facts);
         if (!left) return fail(left.error());
-        cell.saved = {m_total.macs - left->macs, m_total.parameters - left->parameters};
+        cell.saved = {m_total.macs - static_cast<double>(left->macs),
+                      m_total.parameters - static_cast<double>(left->parameters)};
         cell.actualRatio =
             static_cast<double>(last.kept) / static_cast<double>(std::max<std::int64_t>(row.fullSize, 1));
         cell.size = last.kept;
@@ -181,9 +163,8 @@ Result<Model> SensitivityStudy::candidate(const std::string& layer, CompressionM
     const std::string& output = outputOf(m_model, *site);
     const auto moments = m_moments.find(output);
     const SplitBudget budget{CostMetric::Macs, costAtSize(method, site->geometry, size).macs, options.multiple};
-    const auto split =
-        splitLayer(method, site->geometry, *matrix, size, budget,
-                   moments == m_moments.end() ? nullptr : &moments->second, {}, stop);
+    const auto split = splitLayer(method, site->geometry, *matrix, size, budget,
+                                  moments == m_moments.end() ? nullptr : &moments->second, {}, stop);
     if (!split) return cancelled();
     writeSplit(model.graph, output, site->geometry, *split);
     return model;

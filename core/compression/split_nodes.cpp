@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/compression/layer_split.h"
+#include "core/compression/model_facts.h"
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
 #include "core/passes/layer_weights.h"
@@ -14,12 +15,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 using Ints = std::vector<std::int64_t>;
-
-std::size_t producerIndex(const Graph& graph, const std::string& output) {
-    const auto found = std::ranges::find_if(
-        graph.nodes, [&](const Node& node) { return !node.outputs.empty() && node.outputs[0] == output; });
-    return static_cast<std::size_t>(found - graph.nodes.begin());
-}
 
 Tensor tensorOf(const VectorXd& values) {
     const Eigen::VectorXf rounded = values.cast<float>();
@@ -134,7 +129,7 @@ void addBiasBehind(Graph& graph, std::size_t index, const VectorXd& bias) {
 
 std::vector<std::string> writeSplit(Graph& graph, const std::string& output, const LayerGeometry& layer,
                                     const LayerSplit& split) {
-    const std::size_t index = producerIndex(graph, output);
+    const std::size_t index = producerOf(graph, output);
     const Node original = graph.nodes[index];
     const std::string label = original.label();
     const bool isConv = original.is("Conv");
@@ -174,7 +169,7 @@ std::vector<std::string> writeSplit(Graph& graph, const std::string& output, con
 }
 
 void writeMatrix(Graph& graph, const std::string& output, const LayerMatrix& matrix) {
-    const std::size_t index = producerIndex(graph, output);
+    const std::size_t index = producerOf(graph, output);
     auto weights = LayerWeights::of(graph, index);
     if (!weights) return;
     Tensor tensor(DType::Float, weights->weight().shape());

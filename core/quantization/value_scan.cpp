@@ -7,17 +7,16 @@
 #include <cmath>
 #include <limits>
 
-// One binary for every x86-64: the loader picks the widest version. Sanitizers run before the resolvers may.
+#include "core/runtime/wide.h"
+
+// Intrinsics are used where EQUANT_WIDE means something.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define EQUANT_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #define EQUANT_HAS_COMPRESSION 1
 // GCC 12 takes the undefined pass-through operands in its own header for mistakes.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
-#else
-#define EQUANT_WIDE
 #endif
 
 namespace equant {

@@ -5,14 +5,9 @@
 #include <bit>
 #include <cmath>
 
+#include "core/runtime/kernels/vector_math.h"
 #include "core/runtime/onednn.h"
-
-// One binary for every x86-64: the loader picks the widest version. Sanitizers run before the resolvers may.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define EQUANT_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EQUANT_WIDE
-#endif
+#include "core/runtime/wide.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define EQUANT_HAS_INTRINSICS 1
@@ -23,26 +18,15 @@
 namespace equant {
 namespace {
 
-/// Branchless, so that loops over it vectorize; exp(-x) by the argument reduction and polynomial of Cephes' expf. The
-/// exponent is added as bits: the argument is bounded so that it stays in range.
+/// Branchless, so that loops over it vectorize. The exponent of exp(-x) is added as bits: the argument is bounded so
+/// that it stays in range.
 inline float swishOf(float x, float bound) {
-    constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer in the low mantissa bits
     float bounded = -x;
     bounded = bounded < -bound ? -bound : bounded;
     bounded = bounded > bound ? bound : bounded;
-    const float shifted = bounded * 1.44269504088896341F + kMagic;
-    const float whole = shifted - kMagic;
-    float r = bounded - whole * 0.693359375F;
-    r -= whole * -2.12194440e-4F;
-    float p = 1.9875691500e-4F;
-    p = p * r + 1.3981999507e-3F;
-    p = p * r + 8.3334519073e-3F;
-    p = p * r + 4.1665795894e-2F;
-    p = p * r + 1.6666665459e-1F;
-    p = p * r + 5.0000001201e-1F;
-    const float y = p * (r * r) + r + 1.0F;
-    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(shifted) << 23;
-    return x / (1.0F + std::bit_cast<float>(std::bit_cast<std::uint32_t>(y) + exponent));
+    const auto [fraction, power] = kernels::splitExp(bounded);
+    const std::uint32_t exponent = static_cast<std::uint32_t>(power) << 23;
+    return x / (1.0F + std::bit_cast<float>(std::bit_cast<std::uint32_t>(fraction) + exponent));
 }
 
 EQUANT_WIDE void lookUpAny(const float* from, float* to, std::size_t count, const LookupTable& table) {

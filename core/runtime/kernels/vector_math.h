@@ -10,12 +10,15 @@
 
 namespace equant::kernels {
 
-[[nodiscard]] inline float fastExp(float x) {
+/// exp(x) = fraction * 2^exponent, for |x| <= 104 or so.
+struct SplitExp {
+    float fraction;
+    std::int32_t exponent;
+};
+
+[[nodiscard]] inline SplitExp splitExp(float x) {
     constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer in the low mantissa bits
-    x = x < -104.0F ? -104.0F : x;         // both comparisons keep NaN
-    x = x > 89.0F ? 89.0F : x;
     const float shifted = x * 1.44269504088896341F + kMagic;
-    const std::int32_t n = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kMagic);
     const float whole = shifted - kMagic;
     float r = x - whole * 0.693359375F;
     r -= whole * -2.12194440e-4F;
@@ -25,7 +28,13 @@ namespace equant::kernels {
     p = p * r + 4.1665795894e-2F;
     p = p * r + 1.6666665459e-1F;
     p = p * r + 5.0000001201e-1F;
-    const float y = p * (r * r) + r + 1.0F;
+    return {p * (r * r) + r + 1.0F, std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kMagic)};
+}
+
+[[nodiscard]] inline float fastExp(float x) {
+    x = x < -104.0F ? -104.0F : x;  // both comparisons keep NaN
+    x = x > 89.0F ? 89.0F : x;
+    const auto [y, n] = splitExp(x);
     // 2^n in two factors, so that overflow and subnormal results come out right. The shifts wrap only for NaN.
     const std::int32_t half = n >> 1;
     const auto power = [](std::int32_t e) { return std::bit_cast<float>(static_cast<std::uint32_t>(e + 127) << 23); };
