@@ -17,14 +17,18 @@ constexpr Index kRows = 1024;  ///< rows of one task
 
 /// A x for all rows.
 RowMatrix predicted(const ActivationView& view, const Eigen::MatrixXd& map, const std::stop_token& stop) {
-    const RowMatrix& x = view.rows->x;
+    const LayerRows& rows = *view.rows;
+    const Index inputs = rows.inputs(), outputs = rows.outputs();
     const Eigen::MatrixXf transposed = map.transpose().cast<float>();
-    RowMatrix result(x.rows(), map.rows());
-    parallelFor(static_cast<std::size_t>((x.rows() + kRows - 1) / kRows), view.threads, stop,
+    RowMatrix result(rows.x.rows(), map.rows());
+    parallelFor(static_cast<std::size_t>((rows.x.rows() + kRows - 1) / kRows), view.threads, stop,
                 [&](unsigned, std::size_t index) {
                     const Index first = static_cast<Index>(index) * kRows;
-                    const Index count = std::min(kRows, x.rows() - first);
-                    result.middleRows(first, count).noalias() = x.middleRows(first, count) * transposed;
+                    const Index count = std::min(kRows, rows.x.rows() - first);
+                    for (Index group = 0; group < rows.groups; ++group)
+                        result.block(first, group * outputs, count, outputs).noalias() =
+                            rows.x.block(first, group * inputs, count, inputs) *
+                            transposed.middleCols(group * outputs, outputs);
                 });
     return result;
 }

@@ -70,27 +70,6 @@ struct LayerSite {
     CompressedLayer report;
 };
 
-/// What a pair really costs: the value between its layers may be larger than the formulas of AIMET assume, because they
-/// take the input as output times stride.
-LayerCost realCost(const LayerSplit& split, const LayerGeometry& layer, const Shape* input, const Shape* output) {
-    LayerCost cost = splitCost(split.form, layer, split.rank);
-    if (!input || !output || layer.opType != "Conv" || input->size() != output->size() || input->size() < 3)
-        return cost;
-    const auto real = [](std::int64_t value) { return static_cast<double>(std::max<std::int64_t>(value, 1)); };
-    const bool isPlane = input->size() == 4;
-    const double inHeight = isPlane ? real((*input)[2]) : 1, inWidth = real(input->back());
-    const double outHeight = isPlane ? real((*output)[2]) : 1, outWidth = real(output->back());
-    const double m = real(layer.inputs), n = real(layer.outputs), kh = real(layer.kernelHeight),
-                 kw = real(layer.kernelWidth), r = real(split.rank), positions = real(layer.positions);
-    if (split.form == SplitForm::VerticalFirst)
-        cost.macs = r * m * kh * outHeight * inWidth + r * n * kw * positions;
-    else if (split.form == SplitForm::HorizontalFirst)
-        cost.macs = r * m * kw * inHeight * outWidth + r * n * kh * positions;
-    else if (split.form == SplitForm::PointwiseFirst)
-        cost.macs = r * m * inHeight * inWidth + r * n * kh * kw * positions;
-    return cost;
-}
-
 class Compressor {
 public:
     Compressor(Model model, const CompressionPlan& plan, const CompressOptions& options, const JobContext& job)
@@ -251,7 +230,9 @@ private:
                        *data ? &(*data)->moments : nullptr, *data ? (*data)->view : ActivationView{}, m_job.stop);
         if (!split) return cancelled();
         const Node& node = m_reference.graph.nodes[layer.node];
-        const LayerCost cost = realCost(*split, layer, shapeOf(node.inputs[0]), shapeOf(site.output));
+        // The value between the two layers may be larger than AIMET's formulas assume.
+        const LayerCost cost = pairCost(split->form, layer, split->rank,
+                                        realExtents(layer, shapeOf(node.inputs[0]), shapeOf(site.output)));
         if (cost.of(m_plan.costMetric) >= original)
             return leaveAlone("The two layers would cost more: the value between them is larger than the output.");
         report.after = cost;

@@ -42,33 +42,33 @@ std::vector<std::int64_t> choosePositions(std::int64_t count, std::size_t wanted
     return positions;
 }
 
-Index rowLength(const LayerGeometry& layer) {
-    return static_cast<Index>(layer.inputs * layer.kernelHeight * layer.kernelWidth);
+/// Columns of x for all groups.
+Index rowWidth(const LayerGeometry& layer) {
+    return static_cast<Index>(layer.groups * (rowElements(layer) + 1));
 }
 
 constexpr Index kChunk = 512;  ///< rows multiplied in single precision before they are added in double
 constexpr Index kTile = 128;   ///< columns that one task adds up
 
-/// Calls work(first, width) for tiles of `columns`, on all threads.
+/// Calls work(group, first, width) for tiles of the columns of every group, on all threads.
 template <typename Work>
-void forEachTile(Index columns, unsigned threads, const std::stop_token& stop, Work&& work) {
-    parallelFor(static_cast<std::size_t>((columns + kTile - 1) / kTile), threads, stop,
-                [&](unsigned, std::size_t index) {
-                    const Index first = static_cast<Index>(index) * kTile;
-                    work(first, std::min(kTile, columns - first));
-                });
+void forEachTile(const LayerRows& rows, unsigned threads, const std::stop_token& stop, Work&& work) {
+    const Index tiles = (rows.inputs() + kTile - 1) / kTile;
+    parallelFor(static_cast<std::size_t>(tiles * rows.groups), threads, stop, [&](unsigned, std::size_t index) {
+        const Index first = static_cast<Index>(index) % tiles * kTile;
+        work(static_cast<Index>(index) / tiles, first, std::min(kTile, rows.inputs() - first));
+    });
 }
 
-/// Columns [first, first + width) of a^T b / rows, from row `top` of the result on.
-void addProduct(const RowMatrix& a, const RowMatrix& b, Index top, Index first, Index width, Eigen::MatrixXd& result) {
-    const Index height = a.cols() - top;
-    auto target = result.block(top, first, height, width);
+/// Mean of a^T b.
+Eigen::MatrixXd meanProduct(const Eigen::Ref<const RowMatrix>& a, const Eigen::Ref<const RowMatrix>& b) {
+    Eigen::MatrixXd mean = Eigen::MatrixXd::Zero(a.cols(), b.cols());
     for (Index row = 0; row < a.rows(); row += kChunk) {
         const Index rows = std::min(kChunk, a.rows() - row);
-        const Eigen::MatrixXf part = a.block(row, top, rows, height).transpose() * b.block(row, first, rows, width);
-        target += part.cast<double>();
+        const Eigen::MatrixXf part = a.middleRows(row, rows).transpose() * b.middleRows(row, rows);
+        mean += part.cast<double>();
     }
-    target /= static_cast<double>(std::max<Index>(a.rows(), 1));
+    return mean / static_cast<double>(std::max<Index>(a.rows(), 1));
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ Result<RowSampler> RowSampler::create(const Model& model, const Model& reference
     std::vector<std::string> read, wanted;
     for (const auto& request : requests) {
         const Node& node = model.graph.nodes[request.layer.node];
-        sampler.m_sources.push_back({request, Unfolding::of(node, request.layer), node.inputs[0],
+        sampler.m_sources.push_back({request, Unfolding::of(model.graph, request.layer), node.inputs[0],
                                      mixed(options.seed ^ hashOf(request.layer.name))});
         read.push_back(node.inputs[0]);
         if (!request.subtract.empty()) read.push_back(request.subtract);
@@ -160,7 +160,7 @@ Result<LayerRows> RowSampler::rowsOf(const Source& source, const Tensor& input, 
     const bool isFit = input.dtype() == DType::Float && target.dtype() == DType::Float && in.samples == out.samples &&
                        (picked.empty() ? out.channels : std::ssize(picked)) == layer.outputs &&
                        std::ranges::all_of(picked, [&](auto channel) { return channel < out.channels; }) &&
-                       in.channels == layer.inputs && (isConv || in.positions() == out.positions()) &&
+                       in.channels == layer.inputs * layer.groups && (isConv || in.positions() == out.positions()) &&
                        left.samples == out.samples && left.positions() == out.positions() &&
                        (!subtract || (left.channels == layer.outputs && subtract->dtype() == DType::Float));
     if (!isFit)
@@ -168,11 +168,11 @@ Result<LayerRows> RowSampler::rowsOf(const Source& source, const Tensor& input, 
             ErrorCode::InvalidArgument,
             fmt::format("The layer reads {} and should give {}.", toString(input.shape()), toString(target.shape())),
             {}, layer.name);
-    const Index length = rowLength(layer);
     const auto chosen =
         std::min<std::int64_t>(out.positions(), static_cast<std::int64_t>(m_options.positionsPerSample));
     LayerRows rows;
-    rows.x.resize(out.samples * chosen, length + 1);
+    rows.groups = static_cast<Index>(layer.groups);
+    rows.x.resize(out.samples * chosen, rowWidth(layer));
     rows.y.resize(out.samples * chosen, layer.outputs);
     if (subtract) rows.other.resize(rows.y.rows(), rows.y.cols());
     std::vector<float> whole(static_cast<std::size_t>(out.channels));
@@ -180,9 +180,7 @@ Result<LayerRows> RowSampler::rowsOf(const Source& source, const Tensor& input, 
     for (std::int64_t sample = 0; sample < out.samples; ++sample) {
         const auto seed = mixed(source.seed ^ mixed(batch * 0x10001ULL + static_cast<std::uint64_t>(sample)));
         for (const auto position : choosePositions(out.positions(), m_options.positionsPerSample, seed)) {
-            float* x = rows.x.row(row).data();
-            unfoldPosition(source.unfolding, in, out, input.data<float>(), sample, position, 0, layer.inputs, x);
-            x[length] = 1.0F;
+            unfoldPosition(source.unfolding, in, out, input.data<float>(), sample, position, rows.x.row(row).data());
             readPosition(isConv, out, target.data<float>(), sample, position, whole.data());
             for (Index o = 0; o < layer.outputs; ++o)
                 rows.y(row, o) =
@@ -205,8 +203,7 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
     if (!first) return fail(first.error());
     const auto perBatch = first->empty() || first->front().rank() == 0 ? 1 : first->front().dim(0);
     const auto samples = source.batches * static_cast<std::size_t>(std::max<std::int64_t>(perBatch, 1));
-    const auto rowBytes =
-        sizeof(float) * static_cast<std::size_t>(rowLength(request.layer) + 1 + 3 * request.layer.outputs);
+    const auto rowBytes = sizeof(float) * static_cast<std::size_t>(rowWidth(request.layer) + 3 * request.layer.outputs);
     options.positionsPerSample = std::clamp<std::size_t>(maxBytes / rowBytes / samples, 1, options.positionsPerSample);
     const auto sampler = RowSampler::create(model, reference, {request}, options);
     if (!sampler) return fail(sampler.error());
@@ -222,7 +219,8 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
         hasOther |= part->front().other.size() > 0;
     }
     LayerRows rows;
-    rows.x.resize(count, rowLength(request.layer) + 1);
+    rows.groups = static_cast<Index>(request.layer.groups);
+    rows.x.resize(count, rowWidth(request.layer));
     rows.y.resize(count, request.layer.outputs);
     if (hasOther) rows.other.resize(count, request.layer.outputs);
     Index row = 0;
@@ -239,21 +237,30 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
 
 LayerMoments momentsOf(const LayerRows& rows, unsigned threads, const std::stop_token& stop) {
     LayerMoments moments;
-    const Index size = rows.x.cols();
+    const Index size = rows.inputs();
     moments.count = static_cast<std::size_t>(rows.x.rows());
-    moments.gram = Eigen::MatrixXd::Zero(size, size);
-    forEachTile(size, threads, stop,
-                [&](Index first, Index width) { addProduct(rows.x, rows.x, first, first, width, moments.gram); });
-    moments.gram.triangularView<Eigen::StrictlyUpper>() = moments.gram.transpose();
+    moments.gram = Eigen::MatrixXd::Zero(size, rows.x.cols());
+    forEachTile(rows, threads, stop, [&](Index group, Index first, Index width) {
+        const auto x = rows.x.middleCols(group * size, size);
+        moments.gram.block(first, group * size + first, size - first, width) =
+            meanProduct(x.rightCols(size - first), x.middleCols(first, width));
+    });
+    for (Index group = 0; group < rows.groups; ++group) {
+        auto block = moments.gram.middleCols(group * size, size);
+        block.triangularView<Eigen::StrictlyUpper>() = block.transpose();
+    }
     setTargets(moments, rows, rows.y, threads, stop);
     return moments;
 }
 
 void setTargets(LayerMoments& moments, const LayerRows& rows, const RowMatrix& targets, unsigned threads,
                 const std::stop_token& stop) {
-    moments.cross = Eigen::MatrixXd::Zero(targets.cols(), rows.x.cols());
-    forEachTile(rows.x.cols(), threads, stop,
-                [&](Index first, Index width) { addProduct(targets, rows.x, 0, first, width, moments.cross); });
+    const Index size = rows.inputs(), outputs = rows.outputs();
+    moments.cross = Eigen::MatrixXd::Zero(targets.cols(), size);
+    forEachTile(rows, threads, stop, [&](Index group, Index first, Index width) {
+        moments.cross.block(group * outputs, first, outputs, width) =
+            meanProduct(targets.middleCols(group * outputs, outputs), rows.x.middleCols(group * size + first, width));
+    });
     moments.outputPower = Eigen::VectorXd::Zero(targets.cols());
     for (Index row = 0; row < targets.rows(); ++row)
         moments.outputPower += targets.row(row).cast<double>().cwiseAbs2().transpose();

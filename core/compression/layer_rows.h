@@ -19,9 +19,14 @@ namespace equant {
 using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 struct LayerRows {
-    RowMatrix x;      ///< N x (d + 1), the constant 1 in the last column
+    RowMatrix x;      ///< N x (d + 1), the constant 1 in the last column; those of all groups side by side
     RowMatrix y;      ///< N x n targets, less the other branch
     RowMatrix other;  ///< N x n the other branch; empty without one
+    Eigen::Index groups = 1;
+
+    /// Columns of x, and of y, that one group has.
+    [[nodiscard]] Eigen::Index inputs() const { return x.cols() / groups; }
+    [[nodiscard]] Eigen::Index outputs() const { return y.cols() / groups; }
 };
 
 /// Runs two models (or one) on a batch and samples rows for every request. Immutable once created; sample() may be

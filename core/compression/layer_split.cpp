@@ -58,44 +58,71 @@ std::vector<SplitForm> formsOf(CompressionMethod method, const LayerGeometry& la
     return {SplitForm::PointwiseFirst, SplitForm::PointwiseLast};
 }
 
+Index outputsPerGroup(const LayerGeometry& layer) {
+    return static_cast<Index>(layer.outputs / layer.groups);
+}
+
+/// One problem per group: groups have nothing in common.
+std::vector<FitProblem> problemsOf(const MatrixXd& weight, const LayerMoments& moments) {
+    const Index groups = moments.groups(), rows = weight.rows() / groups;
+    std::vector<FitProblem> problems;
+    for (Index group = 0; group < groups; ++group)
+        problems.push_back(fitProblem(weight.middleRows(group * rows, rows), moments.ofGroup(group), kRidge));
+    return problems;
+}
+
 /// The rank a form may have; 0 when even 1 is too dear. The first form is AIMET's and takes the rank asked for.
 std::int64_t rankOf(SplitForm form, const LayerGeometry& layer, std::int64_t size, const SplitBudget& budget) {
-    const auto most = static_cast<std::int64_t>(splitShape(form, layer).maxRank(static_cast<Index>(layer.outputs)));
+    const auto most = static_cast<std::int64_t>(splitShape(form, layer).maxRank(outputsPerGroup(layer)));
     if (form == SplitForm::VerticalFirst || form == SplitForm::PointwiseFirst) return std::min(size, most);
-    const double one = splitCost(form, layer, 1).of(budget.metric);
+    const double one = pairCost(form, layer, 1, assumedExtents(layer)).of(budget.metric);
     auto rank = std::min(most, static_cast<std::int64_t>(std::floor(budget.cost / one * (1 + 1e-12))));
     if (budget.multiple > 1 && rank > budget.multiple && rank < most) rank -= rank % budget.multiple;
     return rank;
 }
 
-LayerSplit fitForm(SplitForm form, std::int64_t rank, const LayerGeometry& layer, const FitProblem& problem,
-                   const LayerMoments& moments, int sweeps, const std::stop_token& stop,
-                   const MatrixXd* start = nullptr) {
-    const auto order = columnOrder(form, layer);
-    const auto shape = splitShape(form, layer);
+/// Room for the factors of all groups.
+LayerSplit emptySplit(SplitForm form, std::int64_t rank, const LayerGeometry& layer) {
     LayerSplit split;
     split.form = form;
     split.rank = rank;
-    split.factors = fitLowRank(ordered(problem, order), shape, static_cast<Index>(rank), sweeps, stop, start);
-    MatrixXd& map = split.map;
-    map.resize(problem.weight.rows(), problem.weight.cols() + 1);
-    map(Eigen::all, order) = split.factors.product(shape);
-    split.bias = problem.bias(map.leftCols(problem.weight.cols()));
-    map.rightCols<1>() = *split.bias;
-    const double power = moments.outputPower.sum();
-    split.error = power > 0 ? moments.error(map) / power : 0.0;
+    const SplitShape shape = splitShape(form, layer);
+    split.factors.first.resize(static_cast<Index>(rank * layer.groups), shape.inner);
+    split.factors.second.resize(static_cast<Index>(layer.outputs), shape.outer * static_cast<Index>(rank));
     return split;
 }
 
-LayerSplit plainSplit(SplitForm form, std::int64_t rank, const LayerGeometry& layer, const LayerMatrix& matrix) {
-    const MatrixXd weight = matrix.weight(Eigen::all, columnOrder(form, layer));
-    LayerSplit split;
-    split.form = form;
-    split.rank = rank;
-    split.factors = truncateWeight(weight, splitShape(form, layer), static_cast<Index>(rank));
-    split.bias = matrix.bias;
-    const double power = weight.squaredNorm();
-    split.error = power > 0 ? split.factors.objective / power : 0.0;
+void setGroup(LayerSplit& split, Index group, const LowRank& factors) {
+    const Index rank = factors.first.rows(), outputs = factors.second.rows();
+    split.factors.first.middleRows(group * rank, rank) = factors.first;
+    split.factors.second.middleRows(group * outputs, outputs) = factors.second;
+    split.factors.objective += factors.objective;
+}
+
+/// `start` holds the H of all groups.
+LayerSplit fitForm(SplitForm form, std::int64_t rank, const LayerGeometry& layer,
+                   const std::vector<FitProblem>& problems, const LayerMoments& moments, int sweeps,
+                   const std::stop_token& stop, const MatrixXd* start = nullptr) {
+    const auto order = columnOrder(form, layer);
+    const auto shape = splitShape(form, layer);
+    const Index outputs = outputsPerGroup(layer), size = shape.inner * shape.outer;
+    LayerSplit split = emptySplit(form, rank, layer);
+    split.map.resize(static_cast<Index>(layer.outputs), size + 1);
+    split.bias.emplace(static_cast<Index>(layer.outputs));
+    for (Index group = 0; group < std::ssize(problems); ++group) {
+        const FitProblem& problem = problems[static_cast<std::size_t>(group)];
+        const MatrixXd from = start ? MatrixXd(start->middleRows(group * rank, rank)) : MatrixXd();
+        const LowRank factors =
+            fitLowRank(ordered(problem, order), shape, static_cast<Index>(rank), sweeps, stop, start ? &from : nullptr);
+        setGroup(split, group, factors);
+        MatrixXd map(outputs, size);
+        map(Eigen::all, order) = factors.product(shape);
+        split.bias->segment(group * outputs, outputs) = problem.bias(map);
+        split.map.block(group * outputs, 0, outputs, size) = map;
+    }
+    split.map.rightCols<1>() = *split.bias;
+    const double power = moments.outputPower.sum();
+    split.error = power > 0 ? moments.error(split.map) / power : 0.0;
     return split;
 }
 
@@ -104,14 +131,14 @@ LayerSplit plainSplit(SplitForm form, std::int64_t rank, const LayerGeometry& la
 Result<LayerMatrix> LayerMatrix::of(const Graph& graph, std::size_t node) {
     const auto weights = LayerWeights::of(graph, node);
     if (!weights) return fail(weights.error());
-    const auto kernel = static_cast<Index>(weights->weight().count() /
-                                           (weights->inputChannels() / weights->groups() * weights->outputChannels()));
+    const Index inputs = weights->inputChannels() / weights->groups();
+    const Index kernel = weights->weight().count() / weights->blockCount();
     LayerMatrix matrix;
-    matrix.weight.resize(weights->outputChannels(), weights->inputChannels() / weights->groups() * kernel);
+    matrix.weight.resize(weights->outputChannels(), inputs * kernel);
     weights->forEachBlock([&](std::size_t index, std::size_t output, std::size_t input) {
         const auto block = weights->block(index);
         for (Index k = 0; k < kernel; ++k)
-            matrix.weight(static_cast<Index>(output), static_cast<Index>(input) * kernel + k) =
+            matrix.weight(static_cast<Index>(output), static_cast<Index>(input) % inputs * kernel + k) =
                 static_cast<double>(block[static_cast<std::size_t>(k)]);
     });
     if (const auto& bias = weights->bias())
@@ -134,33 +161,30 @@ SplitShape splitShape(SplitForm form, const LayerGeometry& layer) {
     return {m * kh * kw, 1};
 }
 
-LayerCost splitCost(SplitForm form, const LayerGeometry& layer, std::int64_t rank) {
-    const auto real = [](std::int64_t value) { return static_cast<double>(value); };
-    const double m = real(layer.inputs), n = real(layer.outputs), kh = real(layer.kernelHeight),
-                 kw = real(layer.kernelWidth), r = real(rank), positions = real(layer.positions);
-    switch (form) {
-        case SplitForm::VerticalFirst:
-            return costAtSize(CompressionMethod::SpatialSvd, layer, rank);
-        case SplitForm::HorizontalFirst:
-            return {r * (m * kw * real(layer.strideHeight) + n * kh) * positions, r * (m * kw + n * kh)};
-        case SplitForm::PointwiseFirst:
-            return costAtSize(CompressionMethod::WeightSvd, layer, rank);
-        case SplitForm::PointwiseLast:
-            break;
-    }
-    return {r * (m * kh * kw + n) * positions, r * (m * kh * kw + n)};
+LayerSplit truncateLayer(SplitForm form, std::int64_t rank, const LayerGeometry& layer, const LayerMatrix& matrix) {
+    const MatrixXd weight = matrix.weight(Eigen::all, columnOrder(form, layer));
+    const Index outputs = outputsPerGroup(layer);
+    LayerSplit split = emptySplit(form, rank, layer);
+    for (Index group = 0; group < static_cast<Index>(layer.groups); ++group)
+        setGroup(split, group,
+                 truncateWeight(weight.middleRows(group * outputs, outputs), splitShape(form, layer),
+                                static_cast<Index>(rank)));
+    split.bias = matrix.bias;
+    const double power = weight.squaredNorm();
+    split.error = power > 0 ? split.factors.objective / power : 0.0;
+    return split;
 }
 
 std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
                                      std::int64_t size, const SplitBudget& budget, const LayerMoments* moments,
                                      const ActivationView& view, const std::stop_token& stop) {
     const auto forms = formsOf(method, layer, moments != nullptr);
-    if (!moments) return plainSplit(forms[0], rankOf(forms[0], layer, size, budget), layer, matrix);
-    const FitProblem problem = fitProblem(matrix.weight, *moments, kRidge);
+    if (!moments) return truncateLayer(forms[0], rankOf(forms[0], layer, size, budget), layer, matrix);
+    const auto problems = problemsOf(matrix.weight, *moments);
     std::vector<std::optional<LayerSplit>> splits(forms.size());
     parallelFor(forms.size(), view.threads, stop, [&](unsigned, std::size_t i) {
         if (const auto rank = rankOf(forms[i], layer, size, budget); rank > 0)
-            splits[i] = fitForm(forms[i], rank, layer, problem, *moments, kSweeps, stop);
+            splits[i] = fitForm(forms[i], rank, layer, problems, *moments, kSweeps, stop);
     });
     if (stop.stop_requested()) return std::nullopt;
     std::optional<LayerSplit> best;
@@ -170,8 +194,8 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
     best->error = errorBehind(view, best->map);
     for (int round = 0; round < kRounds; ++round) {
         const auto behind = momentsBehind(view, *moments, best->map, stop);
-        auto next = fitForm(best->form, best->rank, layer, fitProblem(matrix.weight, behind, kRidge), behind,
-                            kRefineSweeps, stop, &best->factors.first);
+        auto next = fitForm(best->form, best->rank, layer, problemsOf(matrix.weight, behind), behind, kRefineSweeps,
+                            stop, &best->factors.first);
         next.error = errorBehind(view, next.map);
         if (stop.stop_requested()) return std::nullopt;
         if (!(next.error < best->error * (1 - kSmallGain))) break;
@@ -183,13 +207,13 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
 std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometry& layer, const LayerMatrix& matrix,
                                     const LayerMoments& moments, const std::vector<std::int64_t>& sizes,
                                     const std::stop_token& stop) {
-    const FitProblem problem = fitProblem(matrix.weight, moments, kRidge);
+    const auto problems = problemsOf(matrix.weight, moments);
     const auto form = formsOf(method, layer, true)[0];
     std::vector<double> errors;
     for (const auto size : sizes) {
         if (stop.stop_requested()) break;
         const auto rank = rankOf(form, layer, size, {});
-        errors.push_back(fitForm(form, rank, layer, problem, moments, kPredictionSweeps, stop).error);
+        errors.push_back(fitForm(form, rank, layer, problems, moments, kPredictionSweeps, stop).error);
     }
     return errors;
 }
@@ -207,10 +231,14 @@ std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMome
     LayerMoments targets = moments;
     for (int round = 0; round <= (isBehind ? kRounds : 0); ++round) {
         if (round > 0) targets = momentsBehind(view, moments, map, stop);
-        const FitProblem problem = fitProblem(matrix.weight, targets, kRidge);
         MatrixXd next(map.rows(), map.cols());
-        next.leftCols(size) = solveFull(problem);
-        next.rightCols<1>() = problem.bias(next.leftCols(size));
+        Index row = 0;
+        for (const FitProblem& problem : problemsOf(matrix.weight, targets)) {
+            const MatrixXd solved = solveFull(problem);
+            next.block(row, 0, solved.rows(), size) = solved;
+            next.block(row, size, solved.rows(), 1) = problem.bias(solved);
+            row += solved.rows();
+        }
         const double error = errorOf(next);
         if (stop.stop_requested() || !(error < best * (1 - kSmallGain))) break;
         map = next;

@@ -12,38 +12,33 @@
 #include "core/compression/low_rank.h"
 #include "core/compression/method.h"
 #include "core/compression/moments.h"
+#include "core/compression/pair_cost.h"
 
 namespace equant {
 
-/// The first layer of the pair and, with it, the second.
-enum class SplitForm {
-    VerticalFirst,    ///< kh x 1, then 1 x kw (AIMET's spatial SVD)
-    HorizontalFirst,  ///< 1 x kw, then kh x 1
-    PointwiseFirst,   ///< 1 x 1, then kh x kw (AIMET's weight SVD)
-    PointwiseLast     ///< kh x kw, then 1 x 1
-};
-
-/// A layer's weight as a matrix n x (m kh kw), columns in the order of the ONNX weight, and its bias.
+/// A layer's weight as a matrix n x (m kh kw), the rows of all groups below each other, columns in the order of the
+/// ONNX weight, and its bias.
 struct LayerMatrix {
     Eigen::MatrixXd weight;
     std::optional<Eigen::VectorXd> bias;
 
-    /// Unsupported: LayerWeights::of. Groups must be 1.
+    /// Unsupported: LayerWeights::of.
     static Result<LayerMatrix> of(const Graph& graph, std::size_t node);
 };
 
 [[nodiscard]] SplitShape splitShape(SplitForm form, const LayerGeometry& layer);
-/// Cost of the pair. PointwiseLast and HorizontalFirst differ from AIMET's order where strides or sides do.
-[[nodiscard]] LayerCost splitCost(SplitForm form, const LayerGeometry& layer, std::int64_t rank);
 
 struct LayerSplit {
     SplitForm form = SplitForm::VerticalFirst;
-    std::int64_t rank = 0;
-    LowRank factors;
-    Eigen::MatrixXd map;  ///< what the pair computes, n x (m kh kw + 1), bias in the last column; empty without data
+    std::int64_t rank = 0;  ///< of every group
+    LowRank factors;        ///< those of all groups below each other: (groups r) x p and n x (q r)
+    Eigen::MatrixXd map;    ///< what the pair computes, n x (m kh kw + 1), bias in the last column; empty without data
     std::optional<Eigen::VectorXd> bias;  ///< of the second layer
     double error = 0;  ///< E|y - y'|^2 over E|y|^2 on the data, behind the activation; of the weights without data
 };
+
+/// The split of the weights alone, by truncated SVD, without bias of its own.
+LayerSplit truncateLayer(SplitForm form, std::int64_t rank, const LayerGeometry& layer, const LayerMatrix& matrix);
 
 struct SplitBudget {
     CostMetric metric = CostMetric::Macs;

@@ -5,8 +5,10 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <unordered_map>
 
 #include "core/compression/channel_groups.h"
+#include "core/compression/pair_cost.h"
 #include "core/graph/layers.h"
 #include "core/graph/topology.h"
 #include "core/passes/layer_weights.h"
@@ -18,30 +20,78 @@ namespace {
 constexpr std::array kMethods{CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd,
                               CompressionMethod::ChannelPruning};
 
+/// Which nodes read a constant, also where it is copied or rearranged on the way.
+class ConstantReaders {
+public:
+    ConstantReaders(const Graph& graph, const Topology& topology) : m_graph(graph), m_topology(topology) {
+        for (std::size_t node = 0; node < graph.nodes.size(); ++node)
+            if (!isRearrangement(graph.nodes[node]))
+                for (const auto& input : graph.nodes[node].inputs) m_readers[sourceOf(input)].push_back(node);
+    }
+
+    /// Another reader of what the node's input 1 is made of; null when there is none.
+    [[nodiscard]] const Node* otherReader(std::size_t node) const {
+        const auto found = m_readers.find(sourceOf(m_graph.nodes[node].inputs[1]));
+        if (found == m_readers.end()) return nullptr;
+        const auto other = std::ranges::find_if(found->second, [&](std::size_t reader) { return reader != node; });
+        return other == found->second.end() ? nullptr : &m_graph.nodes[*other];
+    }
+
+private:
+    static bool isRearrangement(const Node& node) {
+        static constexpr std::array kNames{"Identity",  "Reshape",   "Flatten", "Squeeze",
+                                           "Unsqueeze", "Transpose", "Cast"};
+        return std::ranges::any_of(kNames, [&](const char* name) { return node.is(name); }) && !node.inputs.empty();
+    }
+
+    [[nodiscard]] std::string sourceOf(std::string value) const {
+        for (auto producer = m_topology.producer(value);
+             producer != Topology::kNone && isRearrangement(m_graph.nodes[producer]);
+             producer = m_topology.producer(value))
+            value = m_graph.nodes[producer].inputs[0];
+        return value;
+    }
+
+    const Graph& m_graph;
+    const Topology& m_topology;
+    std::unordered_map<std::string, std::vector<std::size_t>> m_readers;
+};
+
+/// Why no split of the layer can be of use or be written; empty when it can.
+std::string splitReason(const LayerWeights& weights, const Node* otherReader) {
+    if (otherReader)
+        return fmt::format("\"{}\" reads the same weights: split, both would store their own.", otherReader->label());
+    if (weights.weight().rank() > 5) return "Convolutions over more than three axes are not split.";
+    return {};
+}
+
 /// Source: Jaderberg et al., "Speeding up Convolutional Neural Networks with Low Rank Expansions", 2014.
 std::string spatialSvdReason(const Node& node, const LayerWeights& weights) {
     const Shape& shape = weights.weight().shape();
-    if (!node.is("Conv") || shape.size() != 4) return "Spatial SVD splits 2-D convolutions only.";
-    if (weights.groups() != 1) return "Grouped convolution.";
+    if ((!node.is("Conv") && !node.is("ConvTranspose")) || shape.size() != 4)
+        return "Spatial SVD splits 2-D convolutions only.";
     if (shape[2] == 1 || shape[3] == 1)
         return fmt::format("A {}x{} kernel cannot be split in two directions.", shape[2], shape[3]);
-    const auto dilations = node.intsAttribute("dilations");
-    if (std::ranges::any_of(dilations, [](std::int64_t d) { return d != 1; })) return "Dilated convolution.";
+    if (!node.intsAttribute("output_shape").empty()) return "Its output_shape does not say how to pad two layers.";
+    if (weights.isDepthwise() && shape[2] * shape[3] < 2 * (shape[2] + shape[3]))
+        return fmt::format("Depthwise {}x{}: two layers would move twice the data to save little work.", shape[2],
+                           shape[3]);
     return {};
 }
 
 /// Source: Zhang et al., "Accelerating Very Deep Convolutional Networks", 2015.
-std::string weightSvdReason(const Node& node, const LayerWeights& weights) {
-    if (node.is("ConvTranspose")) return "Transposed convolution.";
-    if (weights.weight().rank() > 4) return "Weight SVD splits 1-D and 2-D convolutions only.";
-    if (weights.groups() != 1) return "Grouped convolution.";
-    if (std::min(weights.inputChannels(), weights.outputChannels()) < 2) return "It has a single channel.";
+std::string weightSvdReason(const LayerWeights& weights) {
+    const std::int64_t inputs = weights.inputChannels() / weights.groups(),
+                       outputs = weights.outputChannels() / weights.groups();
+    if (weights.isDepthwise()) return "Depthwise: there are no channels to combine.";
+    if (std::min(inputs, outputs) < 2)
+        return weights.groups() > 1 ? "Its groups have a single channel." : "It has a single channel.";
     return {};
 }
 
-/// Rows of W (output positions) of one sample; 1 where the shape is not known.
-std::int64_t positionsOf(const Node& node, const FactMap& facts) {
-    const auto found = node.outputs.empty() ? facts.end() : facts.find(node.outputs[0]);
+/// Positions of one sample in a value of the node; 1 where the shape is not known.
+std::int64_t positionsOf(const Node& node, const std::string& value, const FactMap& facts) {
+    const auto found = facts.find(value);
     if (found == facts.end() || !found->second.shape) return 1;
     Shape shape = *found->second.shape;
     const bool isConv = node.is("Conv") || node.is("ConvTranspose");
@@ -54,7 +104,6 @@ std::int64_t positionsOf(const Node& node, const FactMap& facts) {
 LayerGeometry geometryOf(const Graph& graph, const LayerWeights& weights, const FactMap& facts) {
     const Node& node = graph.nodes[weights.node()];
     const Shape& shape = weights.weight().shape();
-    const bool isConv = node.is("Conv") || node.is("ConvTranspose");
     LayerGeometry layer;
     layer.node = weights.node();
     layer.name = node.label();
@@ -62,13 +111,16 @@ LayerGeometry geometryOf(const Graph& graph, const LayerWeights& weights, const 
     layer.groups = weights.groups();
     layer.inputs = weights.inputChannels() / layer.groups;
     layer.outputs = weights.outputChannels();
-    layer.positions = positionsOf(node, facts);
-    if (isConv) {
+    if (layer.isTransposed())
+        layer.positions = positionsOf(node, node.inputs[0], facts);
+    else if (!node.outputs.empty())
+        layer.positions = positionsOf(node, node.outputs[0], facts);
+    if (node.is("Conv") || layer.isTransposed()) {
         layer.kernelWidth = shape.size() > 2 ? shape.back() : 1;
         for (std::size_t axis = 2; axis + 1 < shape.size(); ++axis) layer.kernelHeight *= shape[axis];
         const auto strides = node.intsAttribute("strides");
         if (!strides.empty()) layer.strideWidth = strides.back();
-        if (strides.size() > 1) layer.strideHeight = strides[strides.size() - 2];
+        for (std::size_t axis = 0; axis + 1 < strides.size(); ++axis) layer.strideHeight *= strides[axis];
     }
     layer.cost.parameters = static_cast<double>(weights.weight().count());
     layer.cost.macs = layer.cost.parameters * static_cast<double>(layer.positions);
@@ -130,6 +182,7 @@ std::vector<CompressibleLayer> compressibleLayers(const Model& model, const Fact
     const auto topology = Topology::of(model.graph);
     if (!topology) return {};
     const auto analysis = analyzeChannels(model, facts);
+    const ConstantReaders readers(model.graph, *topology);
     std::vector<CompressibleLayer> layers;
     for (const auto index : topology->order()) {
         const Node& node = model.graph.nodes[index];
@@ -137,8 +190,13 @@ std::vector<CompressibleLayer> compressibleLayers(const Model& model, const Fact
         CompressibleLayer layer;
         if (const auto weights = LayerWeights::of(model.graph, index)) {
             layer.geometry = geometryOf(model.graph, *weights, facts);
-            layer.spatialSvdReason = spatialSvdReason(node, *weights);
-            layer.weightSvdReason = weightSvdReason(node, *weights);
+            const Node* other = readers.otherReader(index);
+            layer.sharesWeights = other != nullptr;
+            layer.spatialSvdReason = layer.weightSvdReason = splitReason(*weights, other);
+            if (layer.spatialSvdReason.empty()) {
+                layer.spatialSvdReason = spatialSvdReason(node, *weights);
+                layer.weightSvdReason = weightSvdReason(*weights);
+            }
             layer.channelPruningReason =
                 analysis ? channelPruningReason(*analysis, model.graph, index) : analysis.error().message;
         } else {
@@ -154,23 +212,17 @@ std::vector<CompressibleLayer> compressibleLayers(const Model& model, const Fact
 
 std::int64_t maxSize(CompressionMethod method, const LayerGeometry& layer) {
     if (method != CompressionMethod::SpatialSvd) return layer.inputs;
-    return std::min(layer.inputs * layer.kernelHeight, layer.outputs * layer.kernelWidth);
+    return std::min(layer.inputs * layer.kernelHeight, layer.outputs / layer.groups * layer.kernelWidth);
 }
 
 LayerCost costAtSize(CompressionMethod method, const LayerGeometry& layer, std::int64_t size) {
     const auto real = [](std::int64_t value) { return static_cast<double>(value); };
-    const double m = real(layer.inputs), n = real(layer.outputs), kh = real(layer.kernelHeight),
-                 kw = real(layer.kernelWidth), r = real(size), positions = real(layer.positions);
-    switch (method) {
-        case CompressionMethod::SpatialSvd:
-            return {(r * m * kh * real(layer.strideWidth) + r * n * kw) * positions, r * (m * kh + n * kw)};
-        case CompressionMethod::WeightSvd:
-            return {(r * m * real(layer.strideHeight * layer.strideWidth) + r * n * kh * kw) * positions,
-                    r * (m + n * kh * kw)};
-        case CompressionMethod::ChannelPruning:
-            break;
+    if (method == CompressionMethod::ChannelPruning) {
+        const double parameters = real(layer.outputs * size * layer.kernelHeight * layer.kernelWidth);
+        return {parameters * real(layer.positions), parameters};
     }
-    return {n * r * kh * kw * positions, n * r * kh * kw};
+    const auto form = method == CompressionMethod::SpatialSvd ? SplitForm::VerticalFirst : SplitForm::PointwiseFirst;
+    return pairCost(form, layer, size, assumedExtents(layer));
 }
 
 SizeChoice sizeForRatio(CompressionMethod method, const LayerGeometry& layer, double ratio, CostMetric metric,

@@ -30,8 +30,9 @@ struct LayerCost {
     [[nodiscard]] double of(CostMetric metric) const { return metric == CostMetric::Macs ? macs : parameters; }
 };
 
-/// A Conv, Gemm or MatMul with constant weights as the methods see it: W [outputs, inputs, kernelHeight, kernelWidth].
-/// Conv 1-D has kernelHeight 1; Gemm and MatMul have a 1x1 kernel.
+/// A Conv, ConvTranspose, Gemm or MatMul with constant weights as the methods see it: in every group W [outputs /
+/// groups, inputs, kernelHeight, kernelWidth]. Conv 1-D has kernelHeight 1, of Conv 3-D it is depth times height; Gemm
+/// and MatMul have a 1x1 kernel.
 struct LayerGeometry {
     std::size_t node = 0;  ///< index into Graph::nodes
     std::string name;      ///< Node::label()
@@ -43,8 +44,11 @@ struct LayerGeometry {
     std::int64_t kernelWidth = 1;
     std::int64_t strideHeight = 1;
     std::int64_t strideWidth = 1;
-    std::int64_t positions = 1;  ///< output positions of one sample (oH * oW; rows of a Gemm)
-    LayerCost cost;              ///< uncompressed
+    /// How often one sample applies the weights: output positions (oH * oW; rows of a Gemm), of a ConvTranspose input
+    /// positions.
+    std::int64_t positions = 1;
+    LayerCost cost;  ///< uncompressed
+    [[nodiscard]] bool isTransposed() const { return opType == "ConvTranspose"; }
 };
 
 /// One layer and what each method can do with it.
@@ -53,6 +57,7 @@ struct CompressibleLayer {
     std::string spatialSvdReason;  ///< why not; empty when it can
     std::string weightSvdReason;
     std::string channelPruningReason;
+    bool sharesWeights = false;  ///< other nodes read them, too: changing them here alone would store them twice
     [[nodiscard]] const std::string& reason(CompressionMethod method) const;
     [[nodiscard]] bool can(CompressionMethod method) const { return reason(method).empty(); }
 };
@@ -60,7 +65,7 @@ struct CompressibleLayer {
 /// Every layer with a weight, in execution order. `facts` come from inferShapes with batch 1.
 std::vector<CompressibleLayer> compressibleLayers(const Model& model, const FactMap& facts);
 
-/// The largest rank of a factorization, or the number of input channels for channel pruning.
+/// The largest rank of a factorization (in one group), or the number of input channels for channel pruning.
 [[nodiscard]] std::int64_t maxSize(CompressionMethod method, const LayerGeometry& layer);
 
 /// Cost of the layer alone at a rank (or with so many input channels left). What channel pruning saves in the layers

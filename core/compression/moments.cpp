@@ -14,29 +14,39 @@ using Eigen::Index;
 
 constexpr Index kTile = 128;  ///< columns of a Gram matrix that one task adds up
 
-/// Adds the columns [first, first + width) of x^T x (on and below the diagonal) and y^T x.
-void addTile(LayerMoments& moments, const LayerRows& rows, Index first, Index width) {
-    const Index below = rows.x.cols() - first;
-    const Eigen::MatrixXf gram = rows.x.rightCols(below).transpose() * rows.x.middleCols(first, width);
-    moments.gram.block(first, first, below, width) += gram.cast<double>();
-    const Eigen::MatrixXf cross = rows.y.transpose() * rows.x.middleCols(first, width);
-    moments.cross.middleCols(first, width) += cross.cast<double>();
+/// Columns [first, first + width) of one group of one request.
+struct Tile {
+    std::size_t request;
+    Index group, first, width;
+};
+
+/// Adds the tile's columns of x^T x (on and below the diagonal) and y^T x.
+void addTile(LayerMoments& moments, const LayerRows& rows, const Tile& tile) {
+    const Index size = rows.inputs(), outputs = rows.outputs(), below = size - tile.first;
+    const auto x = rows.x.middleCols(tile.group * size, size);
+    const Eigen::MatrixXf gram = x.rightCols(below).transpose() * x.middleCols(tile.first, tile.width);
+    moments.gram.block(tile.first, tile.group * size + tile.first, below, tile.width) += gram.cast<double>();
+    const Eigen::MatrixXf cross =
+        rows.y.middleCols(tile.group * outputs, outputs).transpose() * x.middleCols(tile.first, tile.width);
+    moments.cross.block(tile.group * outputs, tile.first, outputs, tile.width) += cross.cast<double>();
+}
+
+std::vector<Tile> tilesOf(const std::vector<LayerMoments>& all) {
+    std::vector<Tile> tiles;
+    for (std::size_t i = 0; i < all.size(); ++i)
+        for (Index group = 0; group < all[i].groups(); ++group)
+            for (Index first = 0; first < all[i].gram.rows(); first += kTile)
+                tiles.push_back({i, group, first, std::min(kTile, all[i].gram.rows() - first)});
+    return tiles;
 }
 
 /// Every element is added up by one thread in the order of the batches: no sum depends on the number of threads.
 void addGroup(const std::vector<Result<std::vector<LayerRows>>>& group, unsigned threads, const JobContext& job,
               std::vector<LayerMoments>& all) {
-    struct Tile {
-        std::size_t request;
-        Index first, width;
-    };
-    std::vector<Tile> tiles;
-    for (std::size_t i = 0; i < all.size(); ++i)
-        for (Index first = 0; first < all[i].gram.cols(); first += kTile)
-            tiles.push_back({i, first, std::min(kTile, all[i].gram.cols() - first)});
+    const auto tiles = tilesOf(all);
     parallelFor(tiles.size(), threads, job.stop, [&](unsigned, std::size_t index) {
         const Tile& tile = tiles[index];
-        for (const auto& rows : group) addTile(all[tile.request], (*rows)[tile.request], tile.first, tile.width);
+        for (const auto& rows : group) addTile(all[tile.request], (*rows)[tile.request], tile);
     });
     for (const auto& rows : group)
         for (std::size_t i = 0; i < all.size(); ++i) {
@@ -48,10 +58,10 @@ void addGroup(const std::vector<Result<std::vector<LayerRows>>>& group, unsigned
 std::vector<LayerMoments> emptyMoments(const std::vector<MomentRequest>& requests) {
     std::vector<LayerMoments> all;
     for (const auto& request : requests) {
-        const auto size =
-            static_cast<Index>(request.layer.inputs * request.layer.kernelHeight * request.layer.kernelWidth) + 1;
-        const auto outputs = static_cast<Index>(request.layer.outputs);
-        all.push_back({Eigen::MatrixXd::Zero(size, size), Eigen::MatrixXd::Zero(outputs, size),
+        const auto size = static_cast<Index>(rowElements(request.layer)) + 1;
+        const auto groups = static_cast<Index>(request.layer.groups),
+                   outputs = static_cast<Index>(request.layer.outputs);
+        all.push_back({Eigen::MatrixXd::Zero(size, groups * size), Eigen::MatrixXd::Zero(outputs, size),
                        Eigen::VectorXd::Zero(outputs), 0});
     }
     return all;
@@ -59,7 +69,11 @@ std::vector<LayerMoments> emptyMoments(const std::vector<MomentRequest>& request
 
 void average(LayerMoments& moments) {
     const double share = moments.count > 0 ? 1.0 / static_cast<double>(moments.count) : 0.0;
-    moments.gram.triangularView<Eigen::StrictlyUpper>() = moments.gram.transpose();
+    const Index size = moments.gram.rows();
+    for (Index group = 0; group < moments.groups(); ++group) {
+        auto block = moments.gram.middleCols(group * size, size);
+        block.triangularView<Eigen::StrictlyUpper>() = block.transpose();
+    }
     moments.gram *= share;
     moments.cross *= share;
     moments.outputPower *= share;
@@ -67,8 +81,20 @@ void average(LayerMoments& moments) {
 
 }  // namespace
 
+LayerMoments LayerMoments::ofGroup(Index group) const {
+    if (groups() == 1) return *this;
+    const Index size = gram.rows(), outputs = cross.rows() / groups();
+    return {gram.middleCols(group * size, size), cross.middleRows(group * outputs, outputs),
+            outputPower.segment(group * outputs, outputs), count};
+}
+
 double LayerMoments::error(const Eigen::MatrixXd& map) const {
-    const double squared = (map * gram).cwiseProduct(map).sum();
+    const Index size = gram.rows(), outputs = map.rows() / groups();
+    double squared = 0;
+    for (Index group = 0; group < groups(); ++group) {
+        const auto rows = map.middleRows(group * outputs, outputs);
+        squared += (rows * gram.middleCols(group * size, size)).cwiseProduct(rows).sum();
+    }
     return std::max(outputPower.sum() - 2 * map.cwiseProduct(cross).sum() + squared, 0.0);
 }
 

@@ -16,13 +16,17 @@
 
 namespace equant {
 
-/// Means over the sampled output positions. x is what one output position sees: the m * kh * kw input elements in the
-/// order of the weight [m, kh, kw] (zeros where padding is), followed by a constant 1. y are the n outputs there.
+/// Means over the sampled output positions. x is what one output position sees: the d = m * kh * kw input elements in
+/// the order of the weight [m, kh, kw] (zeros where padding is), followed by a constant 1. y are the n outputs there.
+/// Every group of a convolution has an x of its own; nothing is kept of what lies between groups.
 struct LayerMoments {
-    Eigen::MatrixXd gram;         ///< E[x x^T], (d + 1) x (d + 1), d = m * kh * kw
-    Eigen::MatrixXd cross;        ///< E[y x^T], n x (d + 1)
+    Eigen::MatrixXd gram;         ///< E[x x^T], (d + 1) x (d + 1) for every group, side by side
+    Eigen::MatrixXd cross;        ///< E[y x^T], n x (d + 1), every row with the x of its group
     Eigen::VectorXd outputPower;  ///< E[y^2] per output channel
     std::size_t count = 0;        ///< positions
+
+    [[nodiscard]] Eigen::Index groups() const { return gram.rows() > 0 ? gram.cols() / gram.rows() : 1; }
+    [[nodiscard]] LayerMoments ofGroup(Eigen::Index group) const;
 
     /// E|y - A x|^2 summed over outputs, for a linear map A: n x (d + 1), bias in the last column. Never negative.
     [[nodiscard]] double error(const Eigen::MatrixXd& map) const;

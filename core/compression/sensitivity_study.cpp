@@ -49,7 +49,7 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
     for (const CompressibleLayer& layer : study.m_layers) {
         const bool isAsked = std::ranges::any_of(options.methods, [&](auto method) { return layer.can(method); });
         // Pruning one layer asks what all readers of its channels lose.
-        const bool isReader = doesPrune && layer.geometry.groups == 1 && layer.geometry.opType != "ConvTranspose";
+        const bool isReader = doesPrune && layer.geometry.groups == 1 && layer.geometry.inputs > 0;
         if (isAsked || isReader) requests.push_back({layer.geometry, outputOf(study.m_model, layer), {}});
     }
     if (requests.empty() || options.compress.isPlain) return study;

@@ -29,14 +29,25 @@ Tensor firstWeight(const LowRank& factors, Shape shape) {
 }
 
 /// V [n][outer][rank] as [n][rank][outer].
-Tensor secondWeight(const LowRank& factors, Shape shape) {
-    const Index rank = factors.first.rows(), outer = factors.second.cols() / rank;
+Tensor secondWeight(const LowRank& factors, Index rank, Shape shape) {
+    const Index outer = factors.second.cols() / rank;
     Tensor tensor(DType::Float, std::move(shape));
     float* value = tensor.mutableData<float>().data();
     for (Index o = 0; o < factors.second.rows(); ++o)
         for (Index k = 0; k < rank; ++k)
             for (Index q = 0; q < outer; ++q) *value++ = static_cast<float>(factors.second(o, q * rank + k));
     return tensor;
+}
+
+/// The weight of a Conv [groups * a, b, kernel] as that of a ConvTranspose, which counts inputs first: [groups * b, a,
+/// kernel].
+Tensor inputsFirst(const Tensor& weight, std::int64_t groups) {
+    const std::int64_t a = weight.dim(0) / groups, b = weight.dim(1), kernel = weight.count() / (groups * a * b);
+    const std::int64_t swapped[] = {0, 2, 1, 3};
+    Shape shape = weight.shape();
+    shape[0] = groups * b;
+    shape[1] = a;
+    return weight.reshaped({groups, a, b, kernel}).transposed(swapped).reshaped(std::move(shape));
 }
 
 /// The axis `kept` of a spatial attribute; `neutral` for the other one.
@@ -47,54 +58,68 @@ Ints onAxis(const Ints& values, std::size_t kept, std::int64_t neutral) {
     return result;
 }
 
-/// A Conv that walks along one axis of `original`: 0 vertical, 1 horizontal.
+/// A convolution of the kind of `original` that walks along one axis: 0 vertical, 1 horizontal.
 Node convolutionAlong(const Node& original, std::size_t axis, std::int64_t kernel) {
     Node node;
-    node.opType = "Conv";
+    node.opType = original.opType;
     Ints shape{1, 1};
     shape[axis] = kernel;
     node.setAttribute("kernel_shape", shape);
-    if (const auto strides = original.intsAttribute("strides"); !strides.empty())
-        node.setAttribute("strides", onAxis(strides, axis, 1));
+    const auto keepAxis = [&](const char* key, std::int64_t neutral) {
+        if (const auto values = original.intsAttribute(key); !values.empty())
+            node.setAttribute(key, onAxis(values, axis, neutral));
+    };
+    keepAxis("strides", 1);
+    keepAxis("dilations", 1);
+    keepAxis("output_padding", 0);
     const auto autoPad = original.stringAttribute("auto_pad", "NOTSET");
     if (autoPad != "NOTSET")
         node.setAttribute("auto_pad", autoPad);
-    else if (const auto pads = original.intsAttribute("pads"); !pads.empty())
-        node.setAttribute("pads", onAxis(pads, axis, 0));
+    else
+        keepAxis("pads", 0);
     return node;
 }
 
 struct Pair {
     Node first, second;
-    Shape firstShape, secondShape;
+    Shape firstShape, secondShape;  ///< of weights that count outputs first
 };
 
-Pair convolutionPair(const Node& original, std::size_t rank, const LayerGeometry& layer, const LayerSplit& split) {
-    const auto m = layer.inputs, n = layer.outputs, r = split.rank, kh = layer.kernelHeight, kw = layer.kernelWidth;
+Pair convolutionPair(const Node& original, const Shape& weight, const LayerGeometry& layer, const LayerSplit& split) {
+    const auto m = layer.inputs, n = layer.outputs, r = split.rank, between = r * layer.groups, kh = layer.kernelHeight,
+               kw = layer.kernelWidth;
+    const Ints kernel(weight.begin() + 2, weight.end()), ones(kernel.size(), 1);
     Node pointwise;
     pointwise.opType = "Conv";
-    const Ints ones(rank - 2, 1);
     pointwise.setAttribute("kernel_shape", ones);
-    Node whole = original;  // kernel, strides, pads and dilations stay together
-    Shape kernel = ones;
-    if (kernel.size() > 1) kernel[0] = kh;
-    kernel.back() = kw;
+    const Node& whole = original;  // kernel, strides, pads and dilations stay together
     const auto shaped = [](std::int64_t outputs, std::int64_t inputs, const Ints& kernelShape) {
         Shape shape{outputs, inputs};
         shape.insert(shape.end(), kernelShape.begin(), kernelShape.end());
         return shape;
     };
+    Pair pair;
     switch (split.form) {
         case SplitForm::VerticalFirst:
-            return {convolutionAlong(original, 0, kh), convolutionAlong(original, 1, kw), {r, m, kh, 1}, {n, r, 1, kw}};
+            pair = {convolutionAlong(original, 0, kh), convolutionAlong(original, 1, kw), {}, {}};
+            pair.firstShape = {between, m, kh, 1};
+            pair.secondShape = {n, r, 1, kw};
+            break;
         case SplitForm::HorizontalFirst:
-            return {convolutionAlong(original, 1, kw), convolutionAlong(original, 0, kh), {r, m, 1, kw}, {n, r, kh, 1}};
+            pair = {convolutionAlong(original, 1, kw), convolutionAlong(original, 0, kh), {}, {}};
+            pair.firstShape = {between, m, 1, kw};
+            pair.secondShape = {n, r, kh, 1};
+            break;
         case SplitForm::PointwiseFirst:
-            return {pointwise, whole, shaped(r, m, ones), shaped(n, r, kernel)};
+            pair = {pointwise, whole, shaped(between, m, ones), shaped(n, r, kernel)};
+            break;
         case SplitForm::PointwiseLast:
+            pair = {whole, pointwise, shaped(between, m, kernel), shaped(n, r, ones)};
             break;
     }
-    return {whole, pointwise, shaped(r, m, kernel), shaped(n, r, ones)};
+    if (layer.groups > 1)
+        for (Node* node : {&pair.first, &pair.second}) node->setAttribute("group", layer.groups);
+    return pair;
 }
 
 /// A MatMul's bias is an Add behind it: the one that is there already, if it adds a constant per output, or a new one.
@@ -132,11 +157,10 @@ std::vector<std::string> writeSplit(Graph& graph, const std::string& output, con
     const std::size_t index = producerOf(graph, output);
     const Node original = graph.nodes[index];
     const std::string label = original.label();
-    const bool isConv = original.is("Conv");
+    const bool isConv = original.is("Conv") || layer.isTransposed();
     Pair pair;
     if (isConv) {
-        const auto weight = constantInput(graph, original, 1);
-        pair = convolutionPair(original, static_cast<std::size_t>(weight->rank()), layer, split);
+        pair = convolutionPair(original, constantInput(graph, original, 1)->shape(), layer, split);
     } else {
         pair.first.opType = "MatMul";  // a Gemm needs its third input before opset 11
         pair.second.opType = split.bias && original.is("Gemm") ? "Gemm" : "MatMul";
@@ -144,7 +168,9 @@ std::vector<std::string> writeSplit(Graph& graph, const std::string& output, con
         pair.secondShape = {layer.outputs, split.rank};
     }
     Tensor first = firstWeight(split.factors, pair.firstShape);
-    Tensor second = secondWeight(split.factors, pair.secondShape);
+    Tensor second = secondWeight(split.factors, static_cast<Index>(split.rank), pair.secondShape);
+    if (pair.first.is("ConvTranspose")) first = inputsFirst(first, layer.groups);
+    if (pair.second.is("ConvTranspose")) second = inputsFirst(second, layer.groups);
     if (!isConv) {  // constants of a MatMul are [inputs, outputs]
         const std::int64_t swapped[] = {1, 0};
         first = first.transposed(swapped);
@@ -175,10 +201,11 @@ void writeMatrix(Graph& graph, const std::string& output, const LayerMatrix& mat
     Tensor tensor(DType::Float, weights->weight().shape());
     const auto values = tensor.mutableData<float>();
     const auto kernel = static_cast<std::size_t>(tensor.count()) / static_cast<std::size_t>(weights->blockCount());
+    const auto inputs = static_cast<std::size_t>(weights->inputChannels() / weights->groups());
     weights->forEachBlock([&](std::size_t block, std::size_t o, std::size_t i) {
         for (std::size_t k = 0; k < kernel; ++k)
             values[block * kernel + k] =
-                static_cast<float>(matrix.weight(static_cast<Index>(o), static_cast<Index>(i * kernel + k)));
+                static_cast<float>(matrix.weight(static_cast<Index>(o), static_cast<Index>(i % inputs * kernel + k)));
     });
     setConstantInput(graph, index, 1, std::move(tensor), "weight");
     Node& node = graph.nodes[index];

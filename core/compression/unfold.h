@@ -3,6 +3,7 @@
 // with. Private to core/compression. Values; every function is thread-safe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,34 +14,45 @@
 
 namespace equant {
 
-/// How a Conv (1-D or 2-D), Gemm or MatMul walks over its input; a 1-D convolution has height 1.
-struct Unfolding {
-    bool isConv = false;
-    std::int64_t kernel[2] = {1, 1};
-    std::int64_t stride[2] = {1, 1};
-    std::int64_t dilation[2] = {1, 1};
-    std::int64_t padBegin[2] = {0, 0};
-    std::string autoPad = "NOTSET";
+/// Depth, height, width; fewer axes are three with leading axes of extent 1.
+using Triple = std::array<std::int64_t, 3>;
 
-    static Unfolding of(const Node& node, const LayerGeometry& layer);
+/// How a Conv or ConvTranspose (1-D to 3-D), Gemm or MatMul walks over its input.
+struct Unfolding {
+    bool isConv = false;  ///< or ConvTranspose: channels are axis 1
+    bool isTransposed = false;
+    std::int64_t groups = 1;
+    Triple kernel{1, 1, 1};
+    Triple stride{1, 1, 1};
+    Triple dilation{1, 1, 1};
+    Triple padBegin{0, 0, 0};
+    Triple outputPadding{0, 0, 0};
+    std::string autoPad = "NOTSET";
+    bool hasOutputShape = false;
+
+    /// Of the layer's node in `graph`, whose weights must be constant.
+    static Unfolding of(const Graph& graph, const LayerGeometry& layer);
 };
 
 /// Where the samples, channels and positions of a batch of layer inputs or outputs lie.
 struct ValueLayout {
-    std::int64_t samples = 1;       ///< axis 0
-    std::int64_t channels = 1;      ///< axis 1 of a Conv's values, the last axis of others
-    std::int64_t size[2] = {1, 1};  ///< height, width of a Conv's values; rows, 1 of others
-    [[nodiscard]] std::int64_t positions() const { return size[0] * size[1]; }
+    std::int64_t samples = 1;   ///< axis 0
+    std::int64_t channels = 1;  ///< axis 1 of a Conv's values, the last axis of others
+    Triple size{1, 1, 1};       ///< spatial axes of a Conv's values; 1, 1, rows of others
+    [[nodiscard]] std::int64_t positions() const { return size[0] * size[1] * size[2]; }
 
     static ValueLayout of(const Shape& shape, bool isConv);
 };
 
-/// The input elements of group `group` that output position `position` (row-major) of `sample` is made of, in the order
-/// of the weight [inputs, kernelHeight, kernelWidth]; zeros where padding is. `row` has inputs * kernel elements.
-/// `output` gives the size of the layer's output (automatic padding depends on it).
+/// Elements of one group's row: input channels of the group times kernel elements.
+[[nodiscard]] std::int64_t rowElements(const LayerGeometry& layer);
+
+/// The input elements that output position `position` (row-major) of `sample` is made of: for every group those of its
+/// channels in the order of the weight [inputs, kernel], zeros where there is padding or a transposed convolution has
+/// no input, then a constant 1. `row` has groups * (rowElements + 1) elements. `output` gives the size of the layer's
+/// output (automatic padding depends on it).
 void unfoldPosition(const Unfolding& unfolding, const ValueLayout& layout, const ValueLayout& output,
-                    std::span<const float> input, std::int64_t sample, std::int64_t position, std::int64_t firstChannel,
-                    std::int64_t channels, float* row);
+                    std::span<const float> input, std::int64_t sample, std::int64_t position, float* row);
 
 /// The layer's outputs at that position: `row` has output.channels elements.
 void readPosition(bool isConv, const ValueLayout& output, std::span<const float> values, std::int64_t sample,

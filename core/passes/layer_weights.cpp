@@ -14,6 +14,17 @@ tl::unexpected<Error> unusable(const Node& node, std::string why) {
     return fail(ErrorCode::Unsupported, std::move(why), {}, node.label());
 }
 
+/// Why there are no weights to take: what stands at input 1 instead of a constant.
+std::string missingWeights(const Graph& graph, const Node& node) {
+    if (node.is("MatMul") && constantInput(graph, node, 0))
+        return "Its weights are the left operand: they combine rows, not channels.";
+    for (const Node& other : graph.nodes)
+        if (other.is("DequantizeLinear") && node.hasInput(1) && !other.outputs.empty() &&
+            other.outputs[0] == node.inputs[1])
+            return "Its weights are stored quantized (DequantizeLinear).";
+    return "Its weights are not constant.";
+}
+
 /// Gemm's C, which broadcasts to [rows, outputs], as one value per output; empty when it differs between rows.
 std::optional<std::vector<float>> biasPerOutput(const Tensor& bias, std::int64_t outputs, float factor) {
     const auto values = bias.data<float>();
@@ -37,7 +48,7 @@ Result<LayerWeights> LayerWeights::of(const Graph& graph, std::size_t nodeIndex)
         return unusable(node, fmt::format("{} is no layer with weights.", node.opType));
 
     auto weight = constantInput(graph, node, 1);
-    if (!weight) return unusable(node, "Its weights are not constant.");
+    if (!weight) return unusable(node, missingWeights(graph, node));
     if (weight->dtype() != DType::Float)
         return unusable(node, fmt::format("Its weights are of type {}.", name(weight->dtype())));
     if (weight->rank() < 2 || (weight->rank() != 2 && !isConv && !isConvTranspose))

@@ -111,14 +111,61 @@ private slots:
         QCOMPARE(first.geometry.strideHeight, 2);
         QCOMPARE(first.geometry.strideWidth, 1);
         QCOMPARE(first.geometry.cost.macs, 8.0 * 4 * 9 * 28);
-        QVERIFY(layerNamed(layers, "Conv_1").weightSvdReason.find("Grouped") == 0);
+        QVERIFY(layerNamed(layers, "Conv_1").weightSvdReason.find("Depthwise") == 0);
+        QVERIFY(layerNamed(layers, "Conv_1").spatialSvdReason.find("Depthwise 3x3") == 0);
         QVERIFY(layerNamed(layers, "Conv_1").channelPruningReason.find("Depthwise") == 0);
         QVERIFY(layerNamed(layers, "Conv_2").spatialSvdReason.find("1x1") != std::string::npos);
         QVERIFY(layerNamed(layers, "Conv_2").can(CompressionMethod::WeightSvd));
-        QVERIFY(layerNamed(layers, "Conv_3").spatialSvdReason.find("Dilated") == 0);
+        QVERIFY(layerNamed(layers, "Conv_3").can(CompressionMethod::SpatialSvd));
         QVERIFY(layerNamed(layers, "Conv_3").can(CompressionMethod::WeightSvd));
-        QVERIFY(layerNamed(layers, "ConvTranspose_4").weightSvdReason.find("Transposed") == 0);
+        const auto& transposed = layerNamed(layers, "ConvTranspose_4");
+        QVERIFY(transposed.can(CompressionMethod::SpatialSvd) && transposed.can(CompressionMethod::WeightSvd));
+        QCOMPARE(transposed.geometry.positions, 2 * 5);  // of its input
+        QCOMPARE(transposed.geometry.cost.macs, 6.0 * 2 * 4 * 10);
         QVERIFY(layerNamed(layers, "MatMul_5").weightSvdReason.find("single channel") != std::string::npos);
+    }
+
+    void costsOfGroupsAndTransposedConvolutions() {
+        auto grouped = convolution(8, 32, 3, 100);  // 4 groups of 8 inputs and outputs
+        grouped.groups = 4;
+        QCOMPARE(maxSize(CompressionMethod::SpatialSvd, grouped), 24);
+        QCOMPARE(costAtSize(CompressionMethod::SpatialSvd, grouped, 2).parameters, 2.0 * (4 * 8 * 3 + 32 * 3));
+        QCOMPARE(costAtSize(CompressionMethod::WeightSvd, grouped, 2).macs, 100 * 2.0 * (4 * 8 + 32 * 9));
+        auto transposed = convolution(8, 16, 4, 100, 2);  // 100 inputs, 400 outputs
+        transposed.opType = "ConvTranspose";
+        QCOMPARE(costAtSize(CompressionMethod::WeightSvd, transposed, 3).macs, 100 * 3.0 * (8 + 16 * 16));
+        // The value between is twice as high as the input, and the second layer walks over it.
+        QCOMPARE(costAtSize(CompressionMethod::SpatialSvd, transposed, 3).macs, 100 * 3.0 * (8 * 4 + 2 * 16 * 4));
+    }
+
+    void whatHasNoWeightsOfItsOwnSaysWhy() {
+        ModelBuilder builder;
+        builder.input("x", {6, 6})
+            .output("y")
+            .constant("w", randomTensor({6, 6}, 1))
+            .constant("q", Tensor(Shape{6, 6}, std::vector<std::int8_t>(36, 1)))
+            .constant("scale", Tensor(Shape{}, {0.5F}))
+            .constant("stack", randomTensor({2, 6, 6}, 2))
+            .node("MatMul", {"w", "x"}, {"a"})
+            .node("DequantizeLinear", {"q", "scale"}, {"d"})
+            .node("MatMul", {"a", "d"}, {"b"})
+            .node("Transpose", {"w"}, {"t"}, {{"perm", Ints{1, 0}}})
+            .node("MatMul", {"b", "t"}, {"c"})
+            .node("Gemm", {"c", "w"}, {"e"}, {{"transA", std::int64_t{1}}})
+            .node("MatMul", {"e", "stack"}, {"y"});
+        const Model model = builder.build();
+        const auto facts = inferShapes(model, {.inputShapes = {}, .batch = 1, .evaluate = {}});
+        QVERIFY(facts.has_value());
+        const auto layers = compressibleLayers(model, *facts);
+        QCOMPARE(layers.size(), std::size_t{5});
+        const auto reason = [&](const char* name) {
+            return QString::fromStdString(layerNamed(layers, name).weightSvdReason);
+        };
+        QVERIFY(reason("MatMul_0").contains("left operand"));
+        QVERIFY(reason("MatMul_2").contains("DequantizeLinear"));
+        QVERIFY2(reason("MatMul_4").contains("\"MatMul_0\" reads the same weights"), qPrintable(reason("MatMul_4")));
+        QVERIFY(reason("Gemm_5").contains("transposed"));
+        QVERIFY(reason("MatMul_6").contains("[2,6,6]") || reason("MatMul_6").contains("shape"));
     }
 };
 

@@ -35,6 +35,38 @@ Model convolution(const Shape& input, const Shape& weight,
     return builder.build();
 }
 
+Case transposed(const char* name, const Shape& input, const Shape& weight,
+                std::vector<std::pair<std::string, AttributeValue>> attributes, std::int64_t groups = 1) {
+    ModelBuilder builder;
+    Shape open = input;
+    open[0] = -1;
+    attributes.push_back({"group", groups});
+    builder.input("x", open)
+        .output("y")
+        .constant("w", randomTensor(weight, 3))
+        .constant("b", randomTensor({weight[1] * groups}, 4))
+        .node("ConvTranspose", {"x", "w", "b"}, {"y"}, std::move(attributes));
+    return {name, builder.build(), input};
+}
+
+/// Strides larger than the kernel leave outputs that no input reaches.
+std::vector<Case> transposedCases() {
+    const std::pair<std::string, AttributeValue> strides{"strides", Ints{2, 3}};
+    return {
+        transposed("transposed", {2, 3, 4, 5}, {3, 4, 3, 3}, {}),
+        transposed("transposed, strided, padded, longer output", {2, 3, 4, 5}, {3, 4, 3, 2},
+                   {strides, {"pads", Ints{1, 0, 0, 1}}, {"output_padding", Ints{1, 2}}}),
+        transposed("transposed, dilated", {2, 3, 4, 5}, {3, 4, 3, 3}, {strides, {"dilations", Ints{2, 3}}}),
+        transposed("transposed, same upper", {2, 3, 4, 5}, {3, 4, 4, 3},
+                   {strides, {"auto_pad", std::string("SAME_UPPER")}}),
+        transposed("transposed, same lower", {2, 3, 4, 5}, {3, 4, 5, 4},
+                   {strides, {"auto_pad", std::string("SAME_LOWER")}}),
+        transposed("transposed, output shape", {2, 3, 4, 5}, {3, 4, 4, 4}, {strides, {"output_shape", Ints{7, 13}}}),
+        transposed("transposed, groups", {2, 6, 4, 5}, {6, 2, 3, 3}, {strides}, 3),
+        transposed("transposed, one dimension", {2, 3, 6}, {3, 4, 4}, {{"strides", Ints{2}}}),
+        transposed("transposed, three dimensions", {2, 2, 3, 2, 4}, {2, 3, 2, 3, 3}, {{"strides", Ints{1, 2, 2}}})};
+}
+
 std::vector<Case> cases() {
     std::vector<Case> all;
     all.push_back({"plain", convolution({-1, 3, 6, 7}, {4, 3, 3, 3}, {}), {2, 3, 6, 7}});
@@ -54,6 +86,15 @@ std::vector<Case> cases() {
     all.push_back({"one dimension",
                    convolution({-1, 3, 11}, {5, 3, 4}, {{"strides", Ints{2}}, {"pads", Ints{1, 2}}}),
                    {2, 3, 11}});
+    all.push_back(
+        {"three dimensions",
+         convolution({-1, 2, 4, 5, 6}, {3, 2, 3, 2, 3}, {{"strides", Ints{2, 1, 2}}, {"pads", Ints{1, 0, 1, 0, 1, 2}}}),
+         {2, 2, 4, 5, 6}});
+    all.push_back({"groups",
+                   convolution({-1, 6, 7, 6}, {4, 3, 3, 3}, {{"group", std::int64_t{2}}, {"pads", Ints{1, 1, 1, 1}}}),
+                   {2, 6, 7, 6}});
+    all.push_back({"depthwise", convolution({-1, 3, 7, 6}, {6, 1, 3, 3}, {{"group", std::int64_t{3}}}), {2, 3, 7, 6}});
+    for (auto& entry : transposedCases()) all.push_back(std::move(entry));
     ModelBuilder gemm;
     gemm.input("x", {-1, 6}).output("y").constant("w", randomTensor({4, 6}, 5)).constant("b", randomTensor({4}, 6));
     gemm.node("Gemm", {"x", "w", "b"}, {"y"}, {{"transB", std::int64_t{1}}, {"alpha", 0.5F}, {"beta", 2.0F}});
