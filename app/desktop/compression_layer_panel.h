@@ -33,15 +33,18 @@ public:
 
 signals:
     void methodChosen(const QString& layer, int method);  ///< CompressionMethod; -1: leave the layer alone
+    void methodWanted(CompressionMethod method);          ///< one that the sensitivities do not know yet
     void lockToggled(const QString& layer);
     void resetRequested(const QString& layer);
 
 private:
     void showText(const CompressionView& view, const CompressionPlan& plan);
+    void fillMethods(const CompressionView& view, const LayerChoice* choice);
 
     Session& m_session;
     QString m_layer;
     QLabel* m_text;
+    QLabel* m_whyNot;
     QComboBox* m_method;
     QToolButton* m_lock;
     QToolButton* m_reset;

@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSplitter>
+#include <QTabBar>
 #include <QTabWidget>
 #include <QToolButton>
 #include <QVBoxLayout>
@@ -40,7 +41,7 @@ CostMetric metricOf(const CompressionSetup& setup) {
 bool isSame(const plots::SensitivityCell& a, const plots::SensitivityCell& b) {
     const auto equal = [](double x, double y) { return x == y || (std::isnan(x) && std::isnan(y)); };
     return a.state == b.state && equal(a.change, b.change) && equal(a.low, b.low) && equal(a.high, b.high) &&
-           a.isWithinNoise == b.isWithinNoise;
+           a.isWithinNoise == b.isWithinNoise && a.text == b.text;
 }
 
 }  // namespace
@@ -62,6 +63,7 @@ CompressionPage::CompressionPage(Session& session, QWidget* parent)
       m_frontier(new plots::TradeOffFrontier(this)),
       m_waterfall(new plots::SavingsWaterfall(this)),
       m_top(new QSplitter(Qt::Horizontal, this)),
+      m_methodBar(new QTabBar(this)),
       m_tabs(new QTabWidget(this)) {
     setObjectName(u"compressionPage"_s);
     auto* split = new QSplitter(Qt::Horizontal, this);
@@ -139,8 +141,19 @@ QWidget* CompressionPage::createResults() {
     m_tabs->addTab(m_layer, tr("Layer"));
     m_tabs->addTab(m_frontier, tr("Trade-off"));
     m_tabs->addTab(m_waterfall, tr("Savings"));
+    m_methodBar->setObjectName(u"mapMethod"_s);
+    m_methodBar->setAccessibleName(tr("Method shown in the map"));
+    m_methodBar->setDrawBase(false);
+    m_methodBar->setExpanding(false);
+    m_methodBar->hide();
+    auto* upper = new QWidget(this);
+    auto* column = new QVBoxLayout(upper);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(2);
+    column->addWidget(m_methodBar);
+    column->addWidget(m_top, 1);
     auto* plotSplit = new QSplitter(Qt::Vertical, this);
-    plotSplit->addWidget(m_top);
+    plotSplit->addWidget(upper);
     plotSplit->addWidget(m_tabs);
     plotSplit->setChildrenCollapsible(false);
     plotSplit->setSizes({340, 300});
@@ -158,22 +171,32 @@ void CompressionPage::connectPlots() {
         linkSelection(plot, m_session.selection());
     connect(m_map, &plots::SensitivityMap::ratioChosen, this, [this](const QString& layer, double ratio) {
         m_session.selection().setOne(layer);
-        setRatios({{layer, ratio}}, true);
+        setRatios({{layer, ratio}}, true, m_mapMethod);
     });
     connect(m_map, &plots::SensitivityMap::remeasureRequested, &m_session, &Session::remeasure);
-    connect(m_profile, &plots::RatioProfile::ratiosDragged, this, &CompressionPage::setRatios);
+    connect(m_methodBar, &QTabBar::currentChanged, this, [this](int index) {
+        const QVariant method = m_methodBar->tabData(index);
+        m_mapMethod = method.isValid() ? std::optional(static_cast<CompressionMethod>(method.toInt())) : std::nullopt;
+        refreshMap();
+    });
+    connect(m_profile, &plots::RatioProfile::ratiosDragged, this,
+            [this](const QList<plots::RatioChange>& changes, bool isFinished) { setRatios(changes, isFinished); });
     connect(m_profile, &plots::RatioProfile::lockToggled, this, &CompressionPage::toggleLocks);
     connect(m_profile, &plots::RatioProfile::resetRequested, this, &CompressionPage::resetToSuggestion);
     connect(m_layer->curve(), &plots::LayerCurve::ratioDragged, this,
             [this](const QString& layer, double ratio, bool isFinished) {
                 setRatios({{layer, ratio}}, isFinished);
             });
-    connect(m_layer, &CompressionLayerPanel::methodChosen, this, &CompressionPage::setMethod);
+    connect(m_layer, &CompressionLayerPanel::methodChosen, this,
+            [this](const QString& layer, int method) { setMethod({layer}, method); });
+    connect(m_layer, &CompressionLayerPanel::methodWanted, this, &CompressionPage::tryMethod);
     connect(m_layer, &CompressionLayerPanel::lockToggled, this, [this](const QString& layer) { toggleLocks({layer}); });
     connect(m_layer, &CompressionLayerPanel::resetRequested, this,
             [this](const QString& layer) { resetToSuggestion({layer}); });
     connect(m_frontier, &plots::TradeOffFrontier::planChosen, this, &CompressionPage::adoptPlan);
     connect(m_waterfall, &plots::SavingsWaterfall::layerActivated, &m_session.selection(), &Selection::setOne);
+    connect(m_waterfall, &plots::SavingsWaterfall::exclusionRequested, this,
+            [this](const QString& layer) { setMethod({layer}, -1); });
     connect(m_measurePlan, &QPushButton::clicked, &m_session, &Session::measurePlan);
     connect(m_apply, &QPushButton::clicked, this, [this] {
         if (m_session.document().isCompressionUpToDate())
@@ -239,6 +262,7 @@ void CompressionPage::tableChanged() {
     if (table != m_table || !table) {
         m_table = table;
         m_view = table ? std::make_unique<CompressionView>(document.loaded(), table) : nullptr;
+        refreshMethodBar();
         refreshMap();
     }
     m_profile->setData(m_view ? m_view->profile(plan(), document.state().suggestion, document.state().compression)
@@ -252,6 +276,26 @@ void CompressionPage::tableChanged() {
     }
 }
 
+/// With several methods the map shows the best one of each cell, or one of them.
+void CompressionPage::refreshMethodBar() {
+    const std::vector<CompressionMethod> tried = m_view ? m_view->triedMethods() : std::vector<CompressionMethod>{};
+    if (std::exchange(m_barMethods, tried) == tried) return;  // a sweep must not take a tab from under the pointer
+    const QSignalBlocker blocker(m_methodBar);
+    if (m_mapMethod && std::ranges::find(tried, *m_mapMethod) == tried.end()) m_mapMethod.reset();
+    while (m_methodBar->count() > 0) m_methodBar->removeTab(0);
+    m_methodBar->addTab(tr("Best method"));
+    m_methodBar->setTabToolTip(0, tr("Every cell shows the method that loses least there"));
+    for (const CompressionMethod method : tried) {
+        QString text = methodText(method);
+        text[0] = text[0].toUpper();
+        const int index = m_methodBar->addTab(text);
+        m_methodBar->setTabData(index, static_cast<int>(method));
+        if (m_mapMethod == method) m_methodBar->setCurrentIndex(index);
+    }
+    if (!m_mapMethod) m_methodBar->setCurrentIndex(0);
+    m_methodBar->setVisible(tried.size() > 1);
+}
+
 /// A sweep changes few cells at a time: only those are handed on.
 void CompressionPage::refreshMap() {
     if (!m_view) {
@@ -259,14 +303,15 @@ void CompressionPage::refreshMap() {
         m_map->setData({});
         return;
     }
-    plots::SensitivityMapData content = m_view->map(plan());
+    plots::SensitivityMapData content = m_view->map(plan(), m_mapMethod);
+    const QString scale = content.scoreName + QString::number(m_mapMethod ? static_cast<int>(*m_mapMethod) : -1);
     std::vector<std::vector<plots::SensitivityCell>> cells;
     for (const auto& row : content.layers) cells.push_back(row.cells);
     const bool hasSameShape =
-        m_map->property("scale").toString() == content.scoreName &&
+        m_map->property("scale").toString() == scale &&
         std::ranges::equal(cells, m_shownCells, [](const auto& a, const auto& b) { return a.size() == b.size(); });
     if (!hasSameShape) {
-        m_map->setProperty("scale", content.scoreName);
+        m_map->setProperty("scale", scale);
         m_shownCells = std::move(cells);
         m_map->setData(std::move(content));
         return;
@@ -279,6 +324,11 @@ void CompressionPage::refreshMap() {
     m_shownCells = std::move(cells);
 }
 
+void CompressionPage::markPlan(const CompressionPlan& shown) {
+    for (const auto& row : m_view->rows())
+        if (!row.entries.empty()) m_map->setChosenRatio(row.layer, m_view->markedRatio(row, shown, m_mapMethod));
+}
+
 void CompressionPage::planChanged() {
     m_dragged.reset();
     if (!isVisible()) m_isDirty = true;
@@ -287,11 +337,7 @@ void CompressionPage::planChanged() {
     // Other settings may have a table of their own.
     if (m_session.document().sensitivity() != m_table) return tableChanged();
     if (m_view) {
-        for (const auto& row : m_view->rows()) {
-            if (row.entries.empty()) continue;
-            const LayerChoice* choice = state.plan.find(toStdString(row.layer));
-            m_map->setChosenRatio(row.layer, choice ? choice->ratio : 1.0);
-        }
+        markPlan(state.plan);
         m_profile->setData(m_view->profile(state.plan, state.suggestion, state.compression));
     }
     refreshWords();
@@ -435,103 +481,6 @@ void CompressionPage::showDragged() {
     if (m_frontier->isVisible())
         m_frontier->setCurrent(m_view->planPoint(effectivePlan(*m_dragged), metricOf(setup), nullptr),
                                m_view->cheapestLayer(*m_dragged, metricOf(setup)));
-}
-
-void CompressionPage::setRatios(const QList<plots::RatioChange>& changes, bool isFinished) {
-    if (!m_view) return;
-    const DocumentState& state = m_session.document().state();
-    if (!m_dragged) m_dragged = state.plan;
-    QString text;
-    for (const plots::RatioChange& change : changes) {
-        const LayerChoice* before = m_dragged->find(toStdString(change.key));
-        if (before && before->isLocked) continue;
-        // A method that was chosen stays; a layer that was left alone takes the best one.
-        const auto kept = before && before->ratio < 1 ? std::optional(before->method) : std::nullopt;
-        const auto choice = m_view->choice(change.key, change.ratio, state.compression, kept);
-        if (!choice) continue;
-        setChoice(*m_dragged, *choice);
-        m_profile->setRatio(change.key, change.ratio);
-        m_map->setChosenRatio(change.key, change.ratio);
-        text = tr("%1 to %2 %").arg(shortName(change.key), QLocale().toString(100 * change.ratio, 'f', 0));
-    }
-    if (!isFinished) return showDragged();
-    commit(changes.size() > 1 ? tr("Ratios of %n layer(s)", nullptr, static_cast<int>(changes.size())) : text);
-}
-
-void CompressionPage::commit(const QString& text) {
-    if (!m_dragged) return;
-    const CompressionPlan edited = *std::exchange(m_dragged, std::nullopt);
-    if (edited == m_session.document().state().plan) return planChanged();
-    m_session.document().edit(text, [&](DocumentState& state) { state.plan = edited; });
-}
-
-void CompressionPage::setMethod(const QString& layer, int method) {
-    if (!m_view) return;
-    const DocumentState& state = m_session.document().state();
-    const LayerChoice* before = state.plan.find(toStdString(layer));
-    const double now = before ? before->ratio : 1.0;
-    CompressionPlan edited = state.plan;
-    if (method < 0) {
-        setChoice(edited, {toStdString(layer), CompressionMethod::SpatialSvd, 1.0, 0, false});
-    } else {
-        const double ratio = now < 1 ? now : state.compression.share;
-        const auto choice = m_view->choice(layer, ratio, state.compression, static_cast<CompressionMethod>(method));
-        if (choice) setChoice(edited, *choice);
-    }
-    m_session.document().edit(
-        method < 0 ? tr("Leave %1 alone").arg(shortName(layer))
-                   : tr("%1 by %2").arg(shortName(layer), methodText(static_cast<CompressionMethod>(method))),
-        [&](DocumentState& changed) { changed.plan = edited; });
-    planChanged();
-}
-
-void CompressionPage::toggleLocks(const QStringList& layers) {
-    if (!m_view) return;
-    CompressionPlan edited = m_session.document().state().plan;
-    const bool isLocking = std::ranges::any_of(layers, [&](const QString& layer) {
-        const LayerChoice* choice = edited.find(toStdString(layer));
-        return !choice || !choice->isLocked;
-    });
-    for (const QString& layer : layers) {
-        const auto* row = m_view->row(layer);
-        if (!row || row->entries.empty()) continue;
-        const LayerChoice* before = edited.find(toStdString(layer));
-        LayerChoice choice = before ? *before
-                                    : LayerChoice{toStdString(layer),
-                                                  m_view->table().layers[row->entries.front()].method, 1.0, 0, false};
-        choice.isLocked = isLocking;
-        setChoice(edited, choice);
-    }
-    const QString one = shortName(layers.value(0));
-    const int count = static_cast<int>(layers.size());
-    m_session.document().edit(isLocking
-                                  ? (count == 1 ? tr("Lock %1").arg(one) : tr("Lock %n layer(s)", nullptr, count))
-                                  : (count == 1 ? tr("Unlock %1").arg(one) : tr("Unlock %n layer(s)", nullptr, count)),
-                              [&](DocumentState& state) { state.plan = edited; });
-}
-
-void CompressionPage::resetToSuggestion(const QStringList& layers) {
-    const DocumentState& state = m_session.document().state();
-    if (state.suggestion.choices.empty()) return;
-    CompressionPlan edited = state.plan;
-    for (const QString& layer : layers) {
-        const LayerChoice* suggested = state.suggestion.find(toStdString(layer));
-        LayerChoice choice =
-            suggested ? *suggested : LayerChoice{toStdString(layer), CompressionMethod::SpatialSvd, 1.0, 0, false};
-        choice.isLocked = false;
-        setChoice(edited, choice);
-    }
-    const int count = static_cast<int>(layers.size());
-    m_session.document().edit(count == 1 ? tr("Suggested ratio of %1").arg(shortName(layers.front()))
-                                         : tr("Suggested ratios of %n layer(s)", nullptr, count),
-                              [&](DocumentState& changed) { changed.plan = edited; });
-}
-
-void CompressionPage::adoptPlan(int index) {
-    if (index < 0 || static_cast<std::size_t>(index) >= m_frontierPlans.size()) return;
-    CompressionPlan adopted = m_frontierPlans[static_cast<std::size_t>(index)];
-    adopted.multiple = m_session.document().state().compression.multiple;
-    m_session.document().edit(tr("Adopt a plan of the trade-off"), [&](DocumentState& state) { state.plan = adopted; });
 }
 
 }  // namespace equant::ui

@@ -15,6 +15,7 @@ class QLabel;
 class QMenu;
 class QPushButton;
 class QSplitter;
+class QTabBar;
 class QTabWidget;
 
 namespace equant::ui {
@@ -34,6 +35,8 @@ public:
     BudgetStrip* budget() const { return m_budget; }
     /// The menu behind "Files"; the window fills it.
     QMenu* filesMenu() const { return m_files; }
+    /// What can be done with these layers, owned by the caller; null: nothing.
+    QMenu* createLayerMenu(const QStringList& layers);
 
 protected:
     void resizeEvent(QResizeEvent* event) override;
@@ -53,12 +56,16 @@ private:
     void refreshPlots();
     void refreshLayer();
     void refreshMap();
+    void refreshMethodBar();
+    void markPlan(const CompressionPlan& plan);
     void showDragged();
 
     const CompressionPlan& plan() const;  ///< being dragged, else the document's
-    void setRatios(const QList<plots::RatioChange>& changes, bool isFinished);
+    void setRatios(const QList<plots::RatioChange>& changes, bool isFinished,
+                   std::optional<CompressionMethod> method = {});
     void commit(const QString& text);
-    void setMethod(const QString& layer, int method);
+    void setMethod(const QStringList& layers, int method);
+    void tryMethod(CompressionMethod method);
     void toggleLocks(const QStringList& layers);
     void resetToSuggestion(const QStringList& layers);
     void adoptPlan(int index);
@@ -79,11 +86,14 @@ private:
     plots::SavingsWaterfall* m_waterfall;
     QBoxLayout* m_actions = nullptr;
     QSplitter* m_top;
+    QTabBar* m_methodBar;
     QTabWidget* m_tabs;
 
     std::shared_ptr<const SensitivityTable> m_table;
     std::unique_ptr<CompressionView> m_view;
     std::vector<std::vector<plots::SensitivityCell>> m_shownCells;
+    std::vector<CompressionMethod> m_barMethods;   ///< that the tabs above the map show
+    std::optional<CompressionMethod> m_mapMethod;  ///< whose cells the map shows; absent: the best one's
     std::vector<CompressionPlan> m_frontierPlans;
     std::optional<CompressionPlan> m_dragged;
     QTimer m_refresh;       ///< plots of the whole plan follow a sweep with a delay

@@ -19,19 +19,6 @@ constexpr double kSameRatio = 1e-6;
 constexpr std::size_t kLegalRatios = 100;
 constexpr double kLeastRatio = 0.02;
 
-const SensitivityCell* cellAt(const LayerSensitivity& layer, double ratio, std::size_t* index) {
-    for (std::size_t i = 0; i < layer.cells.size(); ++i)
-        if (std::abs(layer.cells[i].ratio - ratio) < kSameRatio) {
-            *index = i;
-            return &layer.cells[i];
-        }
-    return nullptr;
-}
-
-double errorOf(double sqnrDb) {
-    return std::isfinite(sqnrDb) ? std::pow(10.0, -sqnrDb / 10) : 0.0;
-}
-
 bool isPruning(CompressionMethod method) {
     return method == CompressionMethod::ChannelPruning;
 }
@@ -79,6 +66,29 @@ CompressionView::CompressionView(std::shared_ptr<const LoadedModel> model,
         }
     }
     std::ranges::sort(m_ratios);
+    for (const LayerSensitivity& layer : m_table->layers)
+        if (std::ranges::find(m_methods, layer.method) == m_methods.end()) m_methods.push_back(layer.method);
+    std::ranges::sort(m_methods);
+}
+
+std::vector<CompressionView::MethodOption> CompressionView::options(const QString& layer) const {
+    const std::string name = toStdString(layer);
+    const auto found = std::ranges::find(m_model->compressible, name,
+                                         [](const CompressibleLayer& each) { return each.geometry.name; });
+    std::vector<MethodOption> result;
+    for (const CompressionMethod method :
+         {CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd, CompressionMethod::ChannelPruning}) {
+        MethodOption option{method};
+        const auto entry = std::ranges::find_if(
+            m_table->layers, [&](const LayerSensitivity& each) { return each.name == name && each.method == method; });
+        option.isKnown = entry != m_table->layers.end() && !entry->cells.empty();
+        if (!option.isKnown && found != m_model->compressible.end()) option.reason = toQString(found->reason(method));
+        if (!option.isKnown && option.reason.isEmpty() && entry != m_table->layers.end())
+            option.reason =
+                entry->skipped.empty() ? Document::tr("no ratio makes it cheaper") : toQString(entry->skipped);
+        result.push_back(std::move(option));
+    }
+    return result;
 }
 
 const CompressionView::Row* CompressionView::row(const QString& layer) const {
@@ -114,18 +124,6 @@ double CompressionView::display(double loss) const {
 
 double CompressionView::loss(const PlanPrediction& prediction) const {
     return display(prediction.loss);
-}
-
-std::optional<double> CompressionView::loss(const PlanMeasurement& measurement) const {
-    if (m_isInPoints) {
-        const bool isTop1 = m_table->metric == SensitivityMetric::Top1;
-        const auto& score = isTop1 ? measurement.score.top1 : measurement.score.agreement;
-        const auto before = isTop1 ? measurement.floating.top1 : std::optional(100.0);
-        if (!score || !before) return std::nullopt;
-        return *before - *score;
-    }
-    if (!measurement.score.sqnrDb) return std::nullopt;
-    return 100 * errorOf(*measurement.score.sqnrDb);
 }
 
 const LayerGeometry* CompressionView::geometry(const QString& layer) const {
@@ -285,213 +283,6 @@ QString compressionSentence(const CompressionView* view, const Document& documen
     std::ranges::sort(names);
     const auto count = std::ranges::unique(names).begin() - names.begin();
     return text + Document::tr(": %1 of %2 layers compressed.").arg(count).arg(all);
-}
-
-plots::SensitivityCell CompressionView::cell(const Row& row, double ratio) const {
-    plots::SensitivityCell result;
-    const SensitivityCell* best = nullptr;
-    double bestLoss = 0;
-    for (const std::size_t entry : row.entries) {
-        std::size_t index = 0;
-        const SensitivityCell* found = cellAt(m_table->layers[entry], ratio, &index);
-        if (!found || (best && m_losses[entry][index] >= bestLoss)) continue;
-        best = found;
-        bestLoss = m_losses[entry][index];
-    }
-    if (!best) return result;
-    if (!best->score) {
-        if (!best->predictedError && !m_isMeasured) return result;
-        result.state = plots::CellState::Predicted;
-        result.change = m_isInPoints ? -bestLoss : 100 * bestLoss;
-        return result;
-    }
-    result.state = plots::CellState::Measured;
-    if (!m_isInPoints) {
-        result.change = 100 * errorOf(*best->score);
-        return result;
-    }
-    const double baseline = *m_table->baseline;
-    result.change = *best->score - baseline;
-    if (best->interval) {
-        result.low = best->interval->low - baseline;
-        result.high = best->interval->high - baseline;
-        result.isWithinNoise = best->interval->high >= baseline && best->interval->low <= baseline;
-    }
-    return result;
-}
-
-plots::SensitivityMapData CompressionView::map(const CompressionPlan& plan) const {
-    plots::SensitivityMapData data;
-    data.ratios = m_ratios;
-    data.baseline = m_isInPoints ? *m_table->baseline : 0.0;
-    data.scoreName = scoreName();
-    data.unit = m_isInPoints ? Document::tr("points") : u"%"_s;
-    data.isHigherBetter = m_isInPoints;
-    if (m_isMeasured && m_table->rankCorrelation)
-        data.note = Document::tr("rank correlation of prediction and measurement %1")
-                        .arg(QLocale().toString(*m_table->rankCorrelation, 'f', 2));
-    for (const Row& row : m_rows) {
-        plots::SensitivityRow line{row.layer, shortName(row.layer)};
-        line.skipReason = row.skipReason;
-        if (!row.entries.empty())
-            for (const double ratio : m_ratios) line.cells.push_back(cell(row, ratio));
-        const LayerChoice* chosen = plan.find(toStdString(row.layer));
-        if (!row.entries.empty()) line.chosenRatio = chosen ? chosen->ratio : 1.0;
-        data.layers.push_back(std::move(line));
-    }
-    return data;
-}
-
-plots::LayerCurveData CompressionView::curve(const QStringList& layers, const CompressionPlan& plan,
-                                             const CompressionSetup& setup) const {
-    constexpr std::size_t kOverlays = 4;
-    plots::LayerCurveData data;
-    data.scoreName = scoreName();
-    data.unit = u"%"_s;
-    data.isHigherBetter = m_isInPoints;
-    data.baseline = m_isInPoints ? *m_table->baseline : 0.0;
-    if (m_isInPoints && setup.target == TargetKind::Drop) data.target = data.baseline - setup.maxDrop;
-    const auto valueOf = [&](double loss) { return m_isInPoints ? data.baseline - loss : 100 * loss; };
-    for (const QString& name : layers) {
-        const Row* found = row(name);
-        if (!found || found->entries.empty() || data.layers.size() > kOverlays) continue;
-        const LayerChoice* chosen = plan.find(toStdString(name));
-        const double ratio = chosen ? chosen->ratio : 1.0;
-        const CompressionMethod method =
-            chosen && ratio < 1 ? chosen->method : methodFor(name, 0.5).value_or(CompressionMethod::SpatialSvd);
-        auto entry =
-            std::ranges::find(found->entries, method, [&](std::size_t each) { return m_table->layers[each].method; });
-        if (entry == found->entries.end()) entry = found->entries.begin();
-        const LayerSensitivity& layer = m_table->layers[*entry];
-        if (data.layers.empty()) {
-            data.legal = legal(name, layer.method, setup.multiple);
-            data.chosen = ratio;
-            data.isLocked = chosen && chosen->isLocked;
-        }
-        plots::CurveLayer line{name, shortName(name)};
-        for (std::size_t i = 0; i < layer.cells.size(); ++i) {
-            const SensitivityCell& each = layer.cells[i];
-            plots::CurvePoint point{each.ratio, valueOf(m_losses[*entry][i])};
-            if (m_isMeasured) line.fit.push_back(point);
-            if (!each.score) {
-                line.predicted.push_back(point);
-                continue;
-            }
-            point.score = m_isInPoints ? *each.score : 100 * errorOf(*each.score);
-            if (m_isInPoints && each.interval) point.low = each.interval->low, point.high = each.interval->high;
-            line.measured.push_back(point);
-        }
-        data.layers.push_back(std::move(line));
-    }
-    return data;
-}
-
-plots::RatioProfileData CompressionView::profile(const CompressionPlan& plan, const CompressionPlan& suggestion,
-                                                 const CompressionSetup& setup) const {
-    plots::RatioProfileData data;
-    data.lowest = 0.05;
-    data.costName = Document::tr("MACs");
-    for (const Row& row : m_rows) {
-        plots::RatioItem item{row.layer, shortName(row.layer)};
-        item.skipReason = row.skipReason;
-        if (row.entries.empty()) {
-            data.layers.push_back(std::move(item));
-            continue;
-        }
-        const std::string name = toStdString(row.layer);
-        const LayerChoice* chosen = plan.find(name);
-        const LayerChoice* suggested = suggestion.find(name);
-        if (!suggestion.choices.empty()) item.suggested = suggested ? suggested->ratio : 1.0;
-        item.chosen = chosen ? chosen->ratio : 1.0;
-        item.isLocked = chosen && chosen->isLocked;
-        const CompressionMethod method =
-            chosen && chosen->ratio < 1 ? chosen->method : m_table->layers[row.entries.front()].method;
-        for (plots::LegalRatio& each : legal(row.layer, method, setup.multiple)) {
-            item.legal.push_back(each.ratio);
-            item.legalTexts.push_back(std::move(each.text));
-        }
-        data.layers.push_back(std::move(item));
-    }
-    return data;
-}
-
-plots::SavingsWaterfallData CompressionView::waterfall(const CompressionPlan& plan, CostMetric metric) const {
-    plots::SavingsWaterfallData data;
-    data.costName = metric == CostMetric::Macs ? Document::tr("MACs") : Document::tr("Size");
-    data.unit = m_isInPoints ? Document::tr("points") : u"%"_s;
-    for (const Row& row : m_rows) {
-        const LayerChoice* chosen = plan.find(toStdString(row.layer));
-        if (!chosen || chosen->ratio >= 1) continue;
-        CompressionPlan alone;
-        alone.choices = {*chosen};
-        const PlanPrediction prediction = predictPlan(*m_table, alone);
-        const double left = metric == CostMetric::Macs ? prediction.macsRatio : prediction.sizeRatio;
-        data.layers.push_back({row.layer, shortName(row.layer), 1 - left, loss(prediction), describe(*chosen)});
-    }
-    return data;
-}
-
-plots::FrontierPlan CompressionView::planPoint(const CompressionPlan& plan, CostMetric metric,
-                                               const PlanMeasurement* measurement) const {
-    const PlanPrediction prediction = predictPlan(*m_table, plan);
-    plots::FrontierPlan point;
-    point.costLeft = metric == CostMetric::Macs ? prediction.macsRatio : prediction.sizeRatio;
-    const double baseline = m_isInPoints ? *m_table->baseline : 0.0;
-    point.predicted = m_isInPoints ? std::max(0.0, baseline - loss(prediction)) : loss(prediction);
-    if (!measurement) return point;
-    point.costLeft = metric == CostMetric::Macs ? measurement->macsRatio : measurement->sizeRatio;
-    point.text = measuredText(measurement->score);
-    if (m_isInPoints) {
-        const bool isTop1 = m_table->metric == SensitivityMetric::Top1;
-        const auto& score = isTop1 ? measurement->score.top1 : measurement->score.agreement;
-        const auto& interval = isTop1 ? measurement->score.top1Interval : measurement->score.agreementInterval;
-        point.measured = score.value_or(plots::kNone);
-        if (score && interval) point.low = interval->low, point.high = interval->high;
-    } else {
-        point.measured = loss(*measurement).value_or(plots::kNone);
-    }
-    return point;
-}
-
-CompressionView::Frontier CompressionView::frontier(const Document& document) const {
-    const DocumentState& state = document.state();
-    const CompressionSetup& setup = state.compression;
-    const CostMetric metric = setup.target == TargetKind::Size ? CostMetric::Parameters : CostMetric::Macs;
-    Frontier result;
-    plots::TradeOffFrontierData& data = result.data;
-    data.costName = metric == CostMetric::Macs ? Document::tr("MACs") : Document::tr("Size");
-    data.scoreName = m_isInPoints ? scoreName() : Document::tr("Output error, layers added up");
-    data.unit = u"%"_s;
-    data.isHigherBetter = m_isInPoints;
-    data.baseline = m_isInPoints ? *m_table->baseline : 0.0;
-    if (setup.target != TargetKind::Drop) data.targetCost = setup.share;
-    SolverOptions options;
-    (metric == CostMetric::Macs ? options.target.macsRatio : options.target.sizeRatio) = setup.share;
-    for (const LayerChoice& choice : state.plan.choices)
-        if (choice.isLocked && row(toQString(choice.layer))) options.locks[choice.layer] = choice.ratio;
-    if (compressibleCount() > 0) {
-        for (FrontierPoint& each : solveFrontier(*m_table, options)) {
-            plots::FrontierPlan point;
-            point.costLeft = metric == CostMetric::Macs ? each.prediction.macsRatio : each.prediction.sizeRatio;
-            point.predicted =
-                m_isInPoints ? std::max(0.0, data.baseline - loss(each.prediction)) : loss(each.prediction);
-            point.label =
-                Document::tr("%1 % of %2").arg(QLocale().toString(100 * point.costLeft, 'f', 0), data.costName);
-            data.plans.push_back(std::move(point));
-            result.plans.push_back(std::move(each.plan));
-        }
-    }
-    for (const PlanMeasurement* measured : document.measurements()) {
-        plots::FrontierPlan point = planPoint(measured->step.plan, metric, measured);
-        point.label = Document::tr("measured plan");
-        point.isOnSweep = false;
-        data.plans.push_back(std::move(point));
-        result.plans.push_back(measured->step.plan);
-    }
-    const CompressionPlan plan = effectivePlan(state.plan);
-    if (!plan.choices.empty()) data.current = planPoint(plan, metric, document.measurement());
-    data.cheapestLayer = cheapestLayer(state.plan, metric);
-    return result;
 }
 
 }  // namespace equant::ui

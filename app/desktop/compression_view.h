@@ -30,6 +30,15 @@ public:
     const SensitivityTable& table() const { return *m_table; }
     const std::vector<Row>& rows() const { return m_rows; }
     const Row* row(const QString& layer) const;
+    /// A method for a layer: known to the table, possible but not tried, or impossible for a reason.
+    struct MethodOption {
+        CompressionMethod method;
+        bool isKnown = false;
+        QString reason = {};  ///< not empty: cannot
+    };
+    std::vector<MethodOption> options(const QString& layer) const;
+    /// Methods the table was made with, in a fixed order.
+    const std::vector<CompressionMethod>& triedMethods() const { return m_methods; }
     int compressibleCount() const;
     int measuredCells() const { return m_measured; }
     int allCells() const { return m_cells; }
@@ -40,8 +49,11 @@ public:
     /// "0.4 points" or "3.1 % of output error".
     QString lossText(double loss) const;
 
-    plots::SensitivityMapData map(const CompressionPlan& plan) const;
-    plots::SensitivityCell cell(const Row& row, double ratio) const;
+    /// With `only`: this method's cells; else the best method's in each cell.
+    plots::SensitivityMapData map(const CompressionPlan& plan, std::optional<CompressionMethod> only = {}) const;
+    plots::SensitivityCell cell(const Row& row, double ratio, std::optional<CompressionMethod> only = {}) const;
+    /// Where the map marks the plan; kNone: the layer has another method than the one shown, or cannot be compressed.
+    double markedRatio(const Row& row, const CompressionPlan& plan, std::optional<CompressionMethod> only = {}) const;
     const std::vector<double>& ratios() const { return m_ratios; }
     plots::LayerCurveData curve(const QStringList& layers, const CompressionPlan& plan,
                                 const CompressionSetup& setup) const;
@@ -87,6 +99,7 @@ private:
     std::vector<Row> m_rows;
     std::map<QString, std::size_t> m_index;
     std::vector<double> m_ratios;
+    std::vector<CompressionMethod> m_methods;
     bool m_isMeasured = false;
     bool m_isInPoints = false;
     int m_measured = 0;

@@ -150,6 +150,8 @@ public:
     /// The sensitivities for the present setup, else the newest ones; see isSensitivityFresh().
     std::shared_ptr<const SensitivityTable> sensitivity() const;
     bool isSensitivityFresh() const;
+    /// The newest ones that differ from the present setup in the methods only; null: none.
+    std::shared_ptr<const SensitivityTable> relatedSensitivity() const;
     void addCompressed(std::shared_ptr<const CompressedModel> result);
     std::shared_ptr<const CompressedModel> compressedFor(const CompressStep& step) const;
     void addMeasurement(PlanMeasurement measurement);

@@ -117,6 +117,16 @@ bool Document::isSensitivityFresh() const {
     return std::ranges::find(m_sweeps, sweepKey(), &Sweep::key) != m_sweeps.end();
 }
 
+std::shared_ptr<const SensitivityTable> Document::relatedSensitivity() const {
+    const SweepKey wanted = sweepKey();
+    const auto found = std::ranges::find_if(m_sweeps.rbegin(), m_sweeps.rend(), [&](const Sweep& sweep) {
+        SweepKey key = sweep.key;
+        key.methods = wanted.methods;
+        return key == wanted;
+    });
+    return found == m_sweeps.rend() ? nullptr : found->table;
+}
+
 void Document::addCompressed(std::shared_ptr<const CompressedModel> result) {
     std::erase_if(m_compressed, [&](const auto& old) { return old->step == result->step; });
     m_compressed.push_back(std::move(result));

@@ -33,7 +33,8 @@ struct SweepRequest {
     std::shared_ptr<const LoadedModel> original;
     SweepKey key;
     CompressionSetup setup;
-    std::shared_ptr<const SensitivityTable> known;  ///< for this key: measured cells are kept
+    std::shared_ptr<const SensitivityTable> known;    ///< for this key: measured cells are kept
+    std::shared_ptr<const SensitivityTable> related;  ///< for other methods: its scores are taken over
     bool shouldMeasure = false;
     QString savedAs;  ///< file that keeps the table through a crash; empty: none
 };

@@ -52,6 +52,33 @@ std::optional<SensitivityTable> interruptedTable(const SweepRequest& request, co
     return std::move(*table);
 }
 
+/// Scores of the same cells measured before, when other methods were tried.
+void takeScores(SensitivityTable& table, const SensitivityTable& from) {
+    if (table.model != from.model || !isAnyMeasured(from)) return;
+    bool isTaken = false;
+    for (LayerSensitivity& layer : table.layers) {
+        const auto same = std::ranges::find_if(from.layers, [&](const LayerSensitivity& old) {
+            return old.name == layer.name && old.method == layer.method;
+        });
+        if (same == from.layers.end()) continue;
+        for (SensitivityCell& cell : layer.cells)
+            for (const SensitivityCell& old : same->cells) {
+                if (!old.score || old.size != cell.size || std::abs(old.ratio - cell.ratio) > 1e-6) continue;
+                cell.score = old.score;
+                cell.interval = old.interval;
+                cell.samples = old.samples;
+                isTaken = true;
+            }
+    }
+    if (!isTaken) return;
+    table.data = from.data;
+    table.metric = from.metric;
+    table.metricReason = from.metricReason;
+    table.baseline = from.baseline;
+    table.baselineInterval = from.baselineInterval;
+    table.rankCorrelation = from.rankCorrelation;
+}
+
 void save(const QString& path, const SensitivityTable& table) {
     if (path.isEmpty() || !isAnyMeasured(table)) return;
     QDir().mkpath(QFileInfo(path).absolutePath());
@@ -91,6 +118,7 @@ Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<
         } else {
             auto predicted = equant::predictSensitivity(model, **calibration, options, job);
             if (!predicted) return fail(predicted.error());
+            if (request.related) takeScores(*predicted, *request.related);
             sweep.table = std::make_shared<const SensitivityTable>(std::move(*predicted));
         }
         onTable(sweep);

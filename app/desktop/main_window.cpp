@@ -142,6 +142,13 @@ void MainWindow::createDocks() {
     connect(findings, &FindingsPanel::layerActivated, &m_session.selection(), &Selection::setOne);
     connect(m_layers, &LayerPanel::selectionChanged, &m_session.selection(), &Selection::set);
     connect(&m_session.selection(), &Selection::changed, m_layers, &LayerPanel::setSelectedLayers);
+    connect(m_layers, &LayerPanel::menuRequested, this, [this](const QStringList& names, const QPoint& position) {
+        if (currentStage() != static_cast<int>(Stage::Compression)) return;
+        if (QMenu* menu = m_compression->createLayerMenu(names)) {
+            menu->setAttribute(Qt::WA_DeleteOnClose);
+            menu->popup(position);
+        }
+    });
 }
 
 void MainWindow::createStatusBar() {
@@ -195,6 +202,10 @@ void MainWindow::connectSession() {
     }
     for (const auto signal : {&Document::planChanged, &Document::sensitivityChanged})
         connect(&document, signal, this, &MainWindow::refreshStages);
+    connect(&document, &Document::planChanged, this, &MainWindow::refreshRows);
+    connect(&document, &Document::sensitivityChanged, this, [this] {
+        if (!m_session.isSweeping()) refreshRows();
+    });
     connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
     connect(&document, &Document::quantizationChanged, this, &MainWindow::refreshFindings);
     connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
@@ -320,10 +331,9 @@ void MainWindow::showStage(int stage) {
     if (stage >= 0 && stage != currentStage())
         for (const auto& [set, of] :
              {std::pair{ColumnSet::Structure, Stage::Overview}, std::pair{ColumnSet::Ranges, Stage::Ranges},
+              std::pair{ColumnSet::Compression, Stage::Compression},
               std::pair{ColumnSet::Quantization, Stage::Quantization}})
-            m_layers->setColumnSetShown(
-                set, stage == static_cast<int>(of) ||
-                         (set == ColumnSet::Structure && stage == static_cast<int>(Stage::Compression)));
+            m_layers->setColumnSetShown(set, stage == static_cast<int>(of));
     m_pages->setCurrentIndex(stage + 1);
     m_rail->setCurrent(stage);
     refreshRows();

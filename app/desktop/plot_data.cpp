@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "app/desktop/compression_view.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -58,6 +59,59 @@ std::optional<double> typicalBits(const ChannelRanges* ranges) {
     return double(*middle);
 }
 
+namespace {
+
+/// Share of the model's MACs that one choice saves; what pruning saves upstream is in the table only.
+double savedMacs(const Document& document, const LayerGeometry& shape, const LayerChoice& choice) {
+    if (const auto table = document.sensitivity()) {
+        const auto row = std::ranges::find_if(table->layers, [&](const LayerSensitivity& each) {
+            return each.name == choice.layer && each.method == choice.method && !each.cells.empty();
+        });
+        if (row != table->layers.end()) {
+            SensitivityTable one;
+            one.metric = table->metric;
+            one.total = table->total;
+            one.layers = {*row};
+            CompressionPlan alone;
+            alone.choices = {choice};
+            return 1 - predictPlan(one, alone).macsRatio;
+        }
+    }
+    const double all = std::max(1.0, static_cast<double>(document.loaded()->inspection.cost.macs));
+    return (shape.cost.macs - costAtSize(choice.method, shape, choice.size).macs) / all;
+}
+
+/// What the edited plan does to a layer of the model as opened.
+void addPlan(const Document& document, const CompressibleLayer& layer, LayerRow& row) {
+    const LayerGeometry& shape = layer.geometry;
+    const LayerChoice* choice = document.state().plan.find(shape.name);
+    const bool canNothing = !layer.can(CompressionMethod::SpatialSvd) && !layer.can(CompressionMethod::WeightSvd) &&
+                            !layer.can(CompressionMethod::ChannelPruning);
+    row.isPlanLocked = choice && choice->isLocked;
+    row.planMethod = canNothing ? Document::tr("cannot") : Document::tr("left alone");
+    if (canNothing) row.planReason = whyNot(layer);
+    if (!choice || choice->ratio >= 1) return;
+    LayerChoice used = *choice;
+    if (used.size <= 0)
+        used.size =
+            sizeForRatio(used.method, shape, used.ratio, CostMetric::Macs, document.state().compression.multiple).size;
+    row.planMethod = methodText(used.method);
+    row.planRatio = used.ratio;
+    row.planSize = used.size;
+    row.planFullSize = maxSize(used.method, shape);
+    row.macsSaved = savedMacs(document, shape, used);
+}
+
+}  // namespace
+
+QString whyNot(const CompressibleLayer& layer) {
+    QStringList reasons;
+    for (const CompressionMethod method :
+         {CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd, CompressionMethod::ChannelPruning})
+        if (!layer.can(method)) reasons << methodText(method) + u": "_s + toQString(layer.reason(method));
+    return reasons.join(u'\n');
+}
+
 std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened) {
     std::vector<LayerRow> rows;
     if (!document.hasModel()) return rows;
@@ -81,6 +135,12 @@ std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened) {
         row.typicalBitsBefore = typicalBits(document.rangesBefore(row.name));
         row.imbalanceAfter = imbalanceOf(document.rangesAfter(row.name));
         row.typicalBitsAfter = typicalBits(document.rangesAfter(row.name));
+        if (isAsOpened) {
+            const auto& layers = document.loaded()->compressible;
+            const auto found =
+                std::ranges::find(layers, layer.name, [](const CompressibleLayer& each) { return each.geometry.name; });
+            if (found != layers.end()) addPlan(document, *found, row);
+        }
         if (quantization) {
             const auto noise = std::ranges::find(quantization->layers, row.name, &LayerNoise::layer);
             if (noise != quantization->layers.end()) {

@@ -19,6 +19,8 @@ namespace equant::ui {
 
 /// The layers of the model as opened, or of what equalization and quantization work on (the compressed model).
 std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened = true);
+/// The methods that cannot make the layer smaller, a line each: "spatial SVD: a 1x1 kernel has nothing to split".
+QString whyNot(const CompressibleLayer& layer);
 
 plots::CostBarsData costData(const LoadedModel& loaded);
 plots::RangeDumbbellData dumbbellData(const LoadedModel& loaded, const EqualizedModel* after);

@@ -62,6 +62,7 @@ void Session::startSweep(bool shouldMeasure) {
     request.key = m_document.sweepKey();
     request.setup = m_document.state().compression;
     if (shouldMeasure && m_document.isSensitivityFresh()) request.known = m_document.sensitivity();
+    if (!m_document.isSensitivityFresh()) request.related = m_document.relatedSensitivity();
     request.shouldMeasure = shouldMeasure;
     request.savedAs = sweepFile(*request.original, request.key);
     const auto live = std::make_shared<LiveSweep>();

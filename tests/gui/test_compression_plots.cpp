@@ -292,6 +292,45 @@ private slots:
         QCOMPARE(chosen[0][0].toInt(), 9);
     }
 
+    void anotherQuantityHasAnAxisOfItsOwn() {
+        TradeOffFrontier plot;
+        TradeOffFrontierData data{.baseline = 0.0,
+                                  .costName = QStringLiteral("MACs"),
+                                  .scoreName = QStringLiteral("Output error"),
+                                  .unit = QStringLiteral("%"),
+                                  .isHigherBetter = false,
+                                  .lossUnit = QStringLiteral("% of output error")};
+        data.plans = {{.costLeft = 0.4, .predicted = 9.0}, {.costLeft = 0.8, .predicted = 1.0}};
+        data.current = {.costLeft = 0.5, .predicted = 7.0};
+        plot.setData(data);
+        QVERIFY(!plot.scene().right && !plot.scene().y.isReversed);
+        QVERIFY2(plot.marginalSentence().contains(QStringLiteral("0.2 % of output error")),
+                 qPrintable(plot.marginalSentence()));
+        data.measuredName = QStringLiteral("Top-1 accuracy");
+        data.measuredUnit = QStringLiteral("%");
+        data.measuredBaseline = 88.0;
+        data.plans.push_back({.costLeft = 0.5, .measured = 84.0, .isOnSweep = false});
+        data.current.measured = 84.0;
+        plot.setData(data);
+        const PlotScene& scene = plot.scene();
+        QVERIFY(scene.right.has_value() && scene.y.isReversed);
+        QVERIFY(scene.right->title.contains(QStringLiteral("Measured: Top-1")));
+        QVERIFY(scene.y.upper < 20.0 && scene.right->lower > 50.0);
+        int onRight = 0;
+        for (const PlotSeries& series : scene.series)
+            for (const PlotPoint& point : series.points) {
+                onRight += series.isOnRightAxis ? 1 : 0;
+                QCOMPARE(series.isOnRightAxis, point.y > 50.0);
+            }
+        QCOMPARE(onRight, 2);
+        QVERIFY2(scene.title.contains(QStringLiteral("84 % measured")), qPrintable(scene.title));
+        // Better is up on both: the plan with the smaller error is drawn higher.
+        showAt(plot, {700, 400});
+        const QString sweep = QStringLiteral("Solver, predicted");
+        QVERIFY(plot.pointPosition(sweep, QStringLiteral("plan:1")).y() <
+                plot.pointPosition(sweep, QStringLiteral("plan:0")).y());
+    }
+
     void theMarginalCostIsTheSlopeBelowThePlan() {
         TradeOffFrontier plot;
         TradeOffFrontierData data{.costName = QStringLiteral("MACs"), .unit = QStringLiteral("%")};
@@ -336,6 +375,52 @@ private slots:
             plot.pointPosition(plot.scene().series.front().name, QStringLiteral("b")).toPoint() + QPoint(0, 20));
         QCOMPARE(activated.count(), 1);
         QCOMPARE(activated[0][0].toString(), QStringLiteral("b"));
+    }
+
+    void smallSavingsShareAStep() {
+        SavingsWaterfall plot;
+        SavingsWaterfallData data{.layers = {}, .costName = QStringLiteral("MACs"), .unit = QStringLiteral("points")};
+        for (int i = 0; i < 120; ++i)
+            data.layers.push_back({samples::layerKey(i), samples::layerName(i), i < 10 ? 0.03 : 0.001, 0.01, {}});
+        plot.setData(data);
+        const auto steps = [&]() -> const std::vector<PlotPoint>& { return plot.scene().series.front().points; };
+        QVERIFY(steps().size() <= 40);
+        const int grouped = 120 - static_cast<int>(steps().size()) + 1;
+        QVERIFY(plot.scene().x.names.last().contains(QString::number(grouped)));
+        QVERIFY(plot.scene().title.contains(QStringLiteral("120")));
+        // 10 of 3 % and 110 of 0.1 %: nothing is lost in the group.
+        QVERIFY(std::abs(steps().back().y2 - (100.0 - 30.0 - 11.0)) < 1e-9);
+        showAt(plot, {900, 400});
+        QSignalSpy selected(&plot, &PlotView::selectionChanged);
+        QSignalSpy activated(&plot, &SavingsWaterfall::layerActivated);
+        const PlotPoint last = steps().back();
+        QTest::mouseClick(canvasOf(plot), Qt::LeftButton, {},
+                          plot.pointPosition(plot.scene().series.front().name, last.key).toPoint() + QPoint(0, 3));
+        QVERIFY(plot.isExpanded());
+        QCOMPARE(steps().size(), std::size_t(120));
+        QCOMPARE(selected.count() + activated.count(), 0);  // a group is no layer
+        const std::unique_ptr<QMenu> menu(plot.createContextMenu());
+        for (QAction* action : menu->actions())
+            if (action->isChecked() && action->text().contains(QStringLiteral("all layers"))) action->trigger();
+        QVERIFY(!plot.isExpanded());
+        QVERIFY(steps().size() <= 40);
+    }
+
+    void aLayerIsLeftAloneByTheMenu() {
+        SavingsWaterfall plot;
+        plot.setData({{{QStringLiteral("a"), QStringLiteral("a"), 0.3, 1.0, {}}},
+                      QStringLiteral("MACs"),
+                      QStringLiteral("points")});
+        showAt(plot, {600, 400});
+        plot.setFocus();
+        QTest::keyClick(&plot, Qt::Key_Right);
+        QCOMPARE(plot.cursorKey(), QStringLiteral("a"));
+        QSignalSpy excluded(&plot, &SavingsWaterfall::exclusionRequested);
+        const std::unique_ptr<QMenu> menu(plot.createContextMenu());
+        for (QAction* action : menu->actions())
+            if (action->text().contains(QStringLiteral("alone"))) action->trigger();
+        QCOMPARE(excluded.count(), 1);
+        QCOMPARE(excluded[0][0].toString(), QStringLiteral("a"));
     }
 };
 

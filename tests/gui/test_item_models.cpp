@@ -32,6 +32,13 @@ private:
         result[0].localSqnrDb = 12.0;
         result[1].localSqnrDb = 40.0;
         result[1].imbalanceBefore = 120.0;
+        result[0].planMethod = QStringLiteral("spatial SVD");
+        result[0].planRatio = 0.4;
+        result[0].planSize = 6;
+        result[0].planFullSize = 16;
+        result[0].macsSaved = 0.21;
+        result[1].planMethod = QStringLiteral("cannot");
+        result[1].planReason = QStringLiteral("it is depthwise");
         return result;
     }
 
@@ -68,6 +75,32 @@ private slots:
         QCOMPARE(filter.index(1, LayerModel::Name).data().toString(), QStringLiteral("block/depthwise"));
     }
 
+    void planColumns() {
+        LayerModel model;
+        LayerFilter filter;
+        filter.setSourceModel(&model);
+        auto changed = rows();
+        changed[0].isPlanLocked = true;
+        model.setRows(changed);
+        QCOMPARE(LayerModel::setOf(LayerModel::PlanMethod), ColumnSet::Compression);
+        QCOMPARE(LayerModel::setOf(LayerModel::MacsSaved), ColumnSet::Compression);
+        QCOMPARE(LayerModel::setOf(LayerModel::TypicalBitsAfter), ColumnSet::Ranges);
+        QCOMPARE(LayerModel::setOf(LayerModel::LocalSqnr), ColumnSet::Quantization);
+        QCOMPARE(model.index(0, LayerModel::PlanMethod).data().toString(), QStringLiteral("spatial SVD, locked"));
+        QCOMPARE(model.index(0, LayerModel::PlanSize).data().toString(), QStringLiteral("6 of 16"));
+        QCOMPARE(model.index(0, LayerModel::PlanRatio).data(LayerModel::ShareRole).toDouble(), 0.4);
+        QCOMPARE(model.index(0, LayerModel::MacsSaved).data(LayerModel::ShareRole).toDouble(), 0.21);
+        QVERIFY(!model.index(1, LayerModel::PlanRatio).data(LayerModel::ShareRole).isValid());
+        QCOMPARE(model.index(1, LayerModel::PlanMethod).data(Qt::ToolTipRole).toString(),
+                 QStringLiteral("it is depthwise"));
+        for (const auto order : {Qt::AscendingOrder, Qt::DescendingOrder}) {
+            filter.sort(LayerModel::MacsSaved, order);
+            QCOMPARE(filter.index(0, LayerModel::Name).data().toString(), QStringLiteral("stem/conv"));
+            filter.sort(LayerModel::PlanMethod, order);
+            QCOMPARE(filter.index(2, LayerModel::Name).data().toString(), QStringLiteral("head/pool"));
+        }
+    }
+
     void filter_data() {
         QTest::addColumn<QString>("text");
         QTest::addColumn<int>("count");
@@ -76,6 +109,7 @@ private slots:
         QTest::newRow("type") << "type:conv" << 2;
         QTest::newRow("word matches type too") << "pool" << 1;
         QTest::newRow("comparison") << "macs>=4M" << 1;
+        QTest::newRow("ratio of the plan in percent") << "ratio<50" << 1;
         QTest::newRow("unknown values do not match") << "sqnr<100" << 2;
         QTest::newRow("all must hold") << "conv sqnr<20" << 1;
         QTest::newRow("not a comparison after all") << "foo<3" << 0;

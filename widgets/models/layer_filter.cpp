@@ -20,7 +20,9 @@ const std::map<QString, int>& columnsByWord() {
                                                 {u"bytes"_s, LayerModel::Activations},
                                                 {u"imbalance"_s, LayerModel::ImbalanceBefore},
                                                 {u"bits"_s, LayerModel::TypicalBitsBefore},
-                                                {u"sqnr"_s, LayerModel::LocalSqnr}};
+                                                {u"sqnr"_s, LayerModel::LocalSqnr},
+                                                {u"ratio"_s, LayerModel::PlanRatio},
+                                                {u"saved"_s, LayerModel::MacsSaved}};
     return columns;
 }
 
@@ -49,7 +51,8 @@ QString LayerFilter::help() {
     return tr(
         "Words that must all be part of a layer's name or type.\n"
         "type:conv looks at the type only.\n"
-        "params, macs, bytes, imbalance, bits and sqnr can be compared: macs>1M  bits<4  sqnr<=20");
+        "params, macs, bytes, imbalance, bits, sqnr, ratio and saved (percent) can be compared:\n"
+        "macs>1M  bits<4  sqnr<=20  ratio<50");
 }
 
 LayerFilter::Term LayerFilter::parse(const QString& word) {

@@ -30,6 +30,10 @@ QVariant asVariant(std::optional<double> value) {
     return value && !std::isnan(*value) ? QVariant(*value) : QVariant();
 }
 
+QString percent(std::optional<double> share, int digits) {
+    return share ? LayerModel::tr("%1 %").arg(QLocale().toString(100 * *share, 'f', digits)) : QString();
+}
+
 }  // namespace
 
 LayerModel::LayerModel(QObject* parent) : QAbstractTableModel(parent) {}
@@ -54,6 +58,7 @@ int LayerModel::rowOf(const QString& name) const {
 
 ColumnSet LayerModel::setOf(int column) {
     if (column >= LocalSqnr) return ColumnSet::Quantization;
+    if (column >= PlanMethod) return ColumnSet::Compression;
     if (column >= ImbalanceBefore) return ColumnSet::Ranges;
     return ColumnSet::Structure;
 }
@@ -92,6 +97,14 @@ QString LayerModel::text(const LayerRow& row, int column) const {
             return fixed(row.typicalBitsBefore, 1);
         case TypicalBitsAfter:
             return fixed(row.typicalBitsAfter, 1);
+        case PlanMethod:
+            return row.isPlanLocked ? tr("%1, locked").arg(row.planMethod) : row.planMethod;
+        case PlanRatio:
+            return percent(row.planRatio, 0);
+        case PlanSize:
+            return row.planSize > 0 ? tr("%1 of %2").arg(row.planSize).arg(row.planFullSize) : QString();
+        case MacsSaved:
+            return percent(row.macsSaved, 1);
         case LocalSqnr:
             return fixed(row.localSqnrDb, 1);
         case AccumulatedSqnr:
@@ -121,6 +134,14 @@ QVariant LayerModel::number(const LayerRow& row, int column) const {
             return asVariant(row.typicalBitsBefore);
         case TypicalBitsAfter:
             return asVariant(row.typicalBitsAfter);
+        case PlanRatio:
+            return asVariant(row.planRatio ? std::optional(100 * *row.planRatio) : std::nullopt);
+        case PlanSize:
+            return row.planSize > 0 ? QVariant::fromValue<qlonglong>(row.planSize) : QVariant();
+        case MacsSaved:
+            return asVariant(row.macsSaved ? std::optional(100 * *row.macsSaved) : std::nullopt);
+        case PlanMethod:
+            return row.planMethod.isEmpty() ? QVariant() : QVariant(text(row, column));
         case LocalSqnr:
             return asVariant(row.localSqnrDb);
         case AccumulatedSqnr:
@@ -138,10 +159,11 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
         case Qt::DisplayRole:
             return text(row, column);
         case Qt::ToolTipRole:
+            if (column == PlanMethod && !row.planReason.isEmpty()) return row.planReason;
             return column == Name ? QVariant(row.name) : QVariant();
         case Qt::TextAlignmentRole: {
-            const bool isText =
-                column == Name || column == Type || column == OutputShape || column == WeightShape || column == Bits;
+            const bool isText = column == Name || column == Type || column == OutputShape || column == WeightShape ||
+                                column == PlanMethod || column == Bits;
             return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | (isText ? Qt::AlignLeft : Qt::AlignRight)));
         }
         case SortRole:
@@ -151,6 +173,8 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
         case ShareRole:
             if (column == Parameters && row.parameters > 0) return row.parameterShare;
             if (column == Macs && row.macs > 0) return row.macShare;
+            if (column == PlanRatio && row.planRatio) return *row.planRatio;
+            if (column == MacsSaved && row.macsSaved) return *row.macsSaved;
             return {};
         case FlagRole:
             if (column == ImbalanceBefore) return row.imbalanceBefore.value_or(0) > kHighImbalance;
@@ -166,7 +190,7 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
 
 QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
-    if (role == Qt::TextAlignmentRole && section >= Parameters && section != Bits)
+    if (role == Qt::TextAlignmentRole && section >= Parameters && section != Bits && section != PlanMethod)
         return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | Qt::AlignRight));
     if (role == Qt::DisplayRole) {
         switch (section) {
@@ -194,6 +218,14 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
                 return tr("Bits used");
             case TypicalBitsAfter:
                 return tr("equalized");
+            case PlanMethod:
+                return tr("Method");
+            case PlanRatio:
+                return tr("Ratio");
+            case PlanSize:
+                return tr("Rank or channels");
+            case MacsSaved:
+                return tr("MACs saved");
             case LocalSqnr:
                 return tr("Own SQNR (dB)");
             case AccumulatedSqnr:
@@ -216,6 +248,14 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
             case TypicalBitsBefore:
             case TypicalBitsAfter:
                 return tr("Bits that the middle channel really uses when all share one 8-bit grid");
+            case PlanMethod:
+                return tr("How the plan makes this layer smaller");
+            case PlanRatio:
+                return tr("Share of the layer's own MACs that the plan leaves");
+            case PlanSize:
+                return tr("Rank of the factorization, or input channels, that the plan keeps");
+            case MacsSaved:
+                return tr("Share of the whole model's MACs that the plan saves here, predicted");
             case LocalSqnr:
                 return tr("Signal to quantization noise with only this layer quantized");
             case AccumulatedSqnr:

@@ -10,7 +10,7 @@
 
 namespace equant::ui {
 
-enum class ColumnSet { Structure, Ranges, Quantization };
+enum class ColumnSet { Structure, Ranges, Compression, Quantization };
 
 class LayerModel : public QAbstractTableModel {
     Q_OBJECT
@@ -29,6 +29,10 @@ public:
         ImbalanceAfter,
         TypicalBitsBefore,
         TypicalBitsAfter,
+        PlanMethod,
+        PlanRatio,
+        PlanSize,
+        MacsSaved,
         LocalSqnr,
         AccumulatedSqnr,
         Bits,

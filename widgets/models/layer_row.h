@@ -23,6 +23,13 @@ struct LayerRow {
     std::optional<double> imbalanceAfter;
     std::optional<double> typicalBitsBefore;  ///< effective bits of the median channel
     std::optional<double> typicalBitsAfter;
+    QString planMethod;               ///< in words; empty: has no weights to compress
+    QString planReason;               ///< not empty: cannot be compressed, and why
+    std::optional<double> planRatio;  ///< cost left in the layer, 0..1; absent: left alone
+    std::int64_t planSize = 0;        ///< rank or channels kept; 0: left alone
+    std::int64_t planFullSize = 0;    ///< of how many
+    std::optional<double> macsSaved;  ///< share of the model's MACs that the plan saves here
+    bool isPlanLocked = false;
     std::optional<double> localSqnrDb;
     std::optional<double> accumulatedSqnrDb;
     QString bits;  ///< "W8 A8", "float"

@@ -11,6 +11,7 @@
 #include <QTableView>
 #include <QToolButton>
 #include <QVBoxLayout>
+#include <algorithm>
 
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/share_bar_delegate.h"
@@ -46,6 +47,7 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     m_view->horizontalHeader()->setSectionsMovable(true);
     m_view->horizontalHeader()->setStretchLastSection(false);
     m_view->setFrameShape(QFrame::NoFrame);
+    m_view->setContextMenuPolicy(Qt::CustomContextMenu);
 
     m_filterEdit->setObjectName(u"layerFilter"_s);
     m_filterEdit->setAccessibleName(tr("Filter layers"));
@@ -74,6 +76,7 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     bar->addSpacing(8);
     bar->addWidget(addSetButton(tr("Structure"), ColumnSet::Structure));
     bar->addWidget(addSetButton(tr("Ranges"), ColumnSet::Ranges));
+    bar->addWidget(addSetButton(tr("Compression"), ColumnSet::Compression));
     bar->addWidget(addSetButton(tr("Quantization"), ColumnSet::Quantization));
 
     auto* layout = new QVBoxLayout(this);
@@ -94,6 +97,10 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     connect(m_filter, &QAbstractItemModel::modelReset, this, [this] {
         updateCount();
         updateColumns();
+    });
+    connect(m_view, &QWidget::customContextMenuRequested, this, [this](const QPoint& position) {
+        const QStringList names = selectedLayers();
+        if (!names.isEmpty()) emit menuRequested(names, m_view->viewport()->mapToGlobal(position));
     });
     m_filterEdit->installEventFilter(this);
     updateColumns();
@@ -161,11 +168,19 @@ void LayerPanel::changeEvent(QEvent* event) {
 void LayerPanel::updateColumns() {
     styleToggles();
     for (int column = 0; column < LayerModel::ColumnCount; ++column) {
-        const bool isShown = LayerModel::isAlwaysShown(column) || isColumnSetShown(LayerModel::setOf(column));
+        const bool isShown = LayerModel::isAlwaysShown(column) || isColumnSetShown(LayerModel::setOf(column)) ||
+                             (column == LayerModel::Macs && isColumnSetShown(ColumnSet::Compression));
         m_view->setColumnHidden(column, !isShown);
     }
     m_view->resizeColumnsToContents();
     m_view->setColumnWidth(LayerModel::Name, qBound(140, m_view->columnWidth(LayerModel::Name), 280));
+    // Plans come and go while the columns stay.
+    const auto reserve = [this](int column, const QString& text) {
+        const int wanted = fontMetrics().horizontalAdvance(text) + 24;
+        m_view->setColumnWidth(column, std::max(m_view->columnWidth(column), wanted));
+    };
+    reserve(LayerModel::PlanMethod, tr("channel pruning, locked"));
+    reserve(LayerModel::PlanSize, u"1024 of 2048"_s);
 }
 
 void LayerPanel::updateCount() {

@@ -35,6 +35,8 @@ public slots:
 
 signals:
     void selectionChanged(const QStringList& names);
+    /// A right click or the menu key on the selected layers.
+    void menuRequested(const QStringList& names, const QPoint& globalPosition);
 
 protected:
     void changeEvent(QEvent* event) override;

@@ -298,6 +298,10 @@ void PlotView::pointMoved(const QString&, const PlotPoint&, QPointF, bool) {}
 
 void PlotView::pointActivated(const QString&, const PlotPoint&) {}
 
+bool PlotView::isSelectable(const QString&) const {
+    return true;
+}
+
 const PlotPoint* PlotView::pointOfInterest() const {
     const auto& ref = m_impl->hovered ? m_impl->hovered : m_impl->cursor;
     return ref ? &m_impl->point(*ref) : nullptr;
@@ -411,6 +415,7 @@ void PlotView::activate(PointRef ref, bool toggles) {
     const QString series = scene().series[ref.series].name;
     const QString key = point.key;
     if (key.isEmpty()) return;
+    if (!isSelectable(key)) return pointActivated(series, point);
     QStringList keys{key};
     if (toggles) {
         keys = selection();

@@ -100,6 +100,8 @@ protected:
     virtual void pointMoved(const QString& series, const PlotPoint& point, QPointF value, bool isFinished);
     /// The user clicked a point or pressed Enter on it; after the selection changed, before itemActivated().
     virtual void pointActivated(const QString& series, const PlotPoint& point);
+    /// Whether the key stands for one item; what is no item is activated without being selected.
+    virtual bool isSelectable(const QString& key) const;
     /// What the pointer is on, else the keyboard cursor; null: nothing. Valid until the next rebuild.
     const PlotPoint* pointOfInterest() const;
     /// A rebuild that keeps the view, soon and once for many changes; scene() and exports do not wait for it.

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/plots/savings_waterfall.h"
 
+#include <QMenu>
 #include <algorithm>
 #include <cmath>
 
 namespace equant::plots {
+namespace {
+
+/// Narrower steps cannot be told apart, and their names cannot be read.
+constexpr std::size_t kMostSteps = 32;
+const QString kRest = QStringLiteral("rest:");
+
+}  // namespace
 
 SavingsWaterfall::SavingsWaterfall(QWidget* parent) : PlotView(parent) {
     setEmptyText(tr("Choose ratios to see which layers save and what they lose."));
@@ -44,23 +52,63 @@ std::vector<std::size_t> SavingsWaterfall::sorted(int* skipped) const {
     return order;
 }
 
+/// With many layers the ones that save least become one step at the end.
+std::vector<SavingsWaterfall::Step> SavingsWaterfall::steps(const std::vector<std::size_t>& order) const {
+    std::vector<std::size_t> bySaving = order;
+    std::stable_sort(bySaving.begin(), bySaving.end(),
+                     [this](std::size_t a, std::size_t b) { return m_data.layers[a].saved > m_data.layers[b].saved; });
+    const bool isGrouped = !m_isExpanded && order.size() > kMostSteps;
+    if (isGrouped) bySaving.resize(kMostSteps - 1);
+    std::sort(bySaving.begin(), bySaving.end());
+    std::vector<Step> result;
+    Step rest{{.key = kRest, .predictedLoss = 0.0}, {}};
+    for (const std::size_t index : order) {
+        const SavingsItem& item = m_data.layers[index];
+        if (!isGrouped || std::binary_search(bySaving.begin(), bySaving.end(), index)) {
+            result.push_back({item, {index}});
+            continue;
+        }
+        rest.item.saved += item.saved;
+        rest.item.predictedLoss += item.predictedLoss;
+        rest.layers.push_back(index);
+    }
+    if (rest.layers.empty()) return result;
+    rest.item.label = tr("%n more layers", nullptr, static_cast<int>(rest.layers.size()));
+    rest.item.text = tr("click to show all of them");
+    result.push_back(std::move(rest));
+    return result;
+}
+
+QString SavingsWaterfall::finding(const std::vector<std::size_t>& order) const {
+    double saved = 0.0;
+    for (const std::size_t index : order) saved += m_data.layers[index].saved;
+    const SavingsItem& most =
+        m_data.layers[*std::max_element(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+            return m_data.layers[a].saved < m_data.layers[b].saved;
+        })];
+    return tr("%n layers save %1 of %2, most of it %3 (%4)", nullptr, static_cast<int>(order.size()))
+        .arg(percentText(100.0 * saved), m_data.costName, most.label, percentText(100.0 * most.saved));
+}
+
 PlotScene SavingsWaterfall::buildScene() const {
     PlotScene scene;
     const std::vector<std::size_t> order = sorted(&scene.skipped);
     if (order.empty()) return scene;
+    const std::vector<Step> shown = steps(order);
     PlotSeries bars{.name = tr("Cost left after this layer"), .mark = Mark::Bars, .ink = {Role::Accent}};
     PlotSeries losses{.name = tr("Predicted loss (right axis)"),
-                      .mark = order.size() > 40 ? Mark::Points : Mark::Lollipops,  // stems would cover the steps
+                      .mark = shown.size() > 40 ? Mark::Points : Mark::Lollipops,  // stems would cover the steps
                       .ink = {Role::Before},
                       .isFilled = false,
                       .isOnRightAxis = true};
     double left = 100.0, lowest = 100.0, highest = 100.0, mostLoss = 0.0, leastLoss = 0.0, total = 0.0;
-    std::size_t largest = order.front();
-    for (std::size_t position = 0; position < order.size(); ++position) {
-        const SavingsItem& item = m_data.layers[order[position]];
+    for (std::size_t position = 0; position < shown.size(); ++position) {
+        const SavingsItem& item = shown[position].item;
         const auto x = static_cast<double>(position);
         const double next = left - 100.0 * item.saved;
-        QString hover = tr("%1\nsaves %2 of all %3").arg(item.label, percentText(100.0 * item.saved), m_data.costName) +
+        const bool isRest = item.key == kRest;
+        QString hover = (isRest ? tr("%1\nsave %2 of all %3 together") : tr("%1\nsaves %2 of all %3"))
+                            .arg(item.label, percentText(100.0 * item.saved), m_data.costName) +
                         u'\n' + tr("%1 left with the layers before it").arg(percentText(next));
         const bool hasLoss = std::isfinite(item.predictedLoss);
         if (hasLoss) hover += u'\n' + tr("predicted loss %1 %2").arg(numberText(item.predictedLoss), m_data.unit);
@@ -75,7 +123,6 @@ PlotScene SavingsWaterfall::buildScene() const {
         left = next;
         lowest = std::min(lowest, left);
         highest = std::max(highest, left);
-        if (item.saved > m_data.layers[largest].saved) largest = order[position];
         scene.x.names += item.label;
     }
     scene.x.title = m_order == Order::Saved           ? tr("Layer, largest saving first")
@@ -84,7 +131,7 @@ PlotScene SavingsWaterfall::buildScene() const {
     scene.x.ticks = Ticks::Names;
     scene.x.hasGrid = false;
     scene.x.lower = -0.7;
-    scene.x.upper = static_cast<double>(order.size()) - 0.3;
+    scene.x.upper = static_cast<double>(shown.size()) - 0.3;
     std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.08);
     scene.y.title = tr("%1 left (%)").arg(m_data.costName);
     if (!losses.points.empty()) {
@@ -93,9 +140,7 @@ PlotScene SavingsWaterfall::buildScene() const {
         scene.right->lower = leastLoss < 0.0 ? leastLoss * 1.2 : 0.0;
         scene.right->upper = std::max(mostLoss * 1.9, 1e-9);
     }
-    const SavingsItem& item = m_data.layers[largest];
-    scene.title = tr("%n layers save %1 of %2, most of it %3 (%4)", nullptr, static_cast<int>(order.size()))
-                      .arg(percentText(100.0 - left), m_data.costName, item.label, percentText(100.0 * item.saved));
+    scene.title = finding(order);
     scene.detail = losses.points.empty() ? tr("Click a layer to go there")
                                          : tr("Predicted losses add up to %1 %2").arg(numberText(total), m_data.unit);
     scene.summary = scene.title + QStringLiteral(". ") + scene.detail + u'.';
@@ -104,7 +149,46 @@ PlotScene SavingsWaterfall::buildScene() const {
 }
 
 void SavingsWaterfall::pointActivated(const QString&, const PlotPoint& point) {
+    if (point.key == kRest) return setExpanded(true);
     emit layerActivated(point.key);
+}
+
+bool SavingsWaterfall::isSelectable(const QString& key) const {
+    return key != kRest;
+}
+
+QMenu* SavingsWaterfall::createContextMenu() {
+    QMenu* menu = PlotView::createContextMenu();
+    const PlotPoint* point = pointOfInterest();
+    const QString key = point && point->key != kRest ? point->key : QString();
+    auto* exclude = new QAction(tr("&Leave this layer alone"), menu);
+    exclude->setEnabled(!key.isEmpty());
+    connect(exclude, &QAction::triggered, this, [this, key] { emit exclusionRequested(key); });
+    QAction* first = menu->actions().value(0);
+    menu->insertAction(first, exclude);
+    const std::pair<QString, Order> orders[] = {{tr("Largest &saving first"), Order::Saved},
+                                                {tr("&Cheapest saving first"), Order::LossPerSaving},
+                                                {tr("In &execution order"), Order::Execution}};
+    for (const auto& [text, order] : orders) {
+        auto* action = new QAction(text, menu);
+        action->setCheckable(true);
+        action->setChecked(order == m_order);
+        connect(action, &QAction::triggered, this, [this, order = order] { setOrder(order); });
+        menu->insertAction(first, action);
+    }
+    auto* all = new QAction(tr("Show &all layers"), menu);
+    all->setCheckable(true);
+    all->setChecked(m_isExpanded);
+    connect(all, &QAction::toggled, this, &SavingsWaterfall::setExpanded);
+    menu->insertAction(first, all);
+    menu->insertSeparator(first);
+    return menu;
+}
+
+void SavingsWaterfall::setExpanded(bool on) {
+    if (m_isExpanded == on) return;
+    m_isExpanded = on;
+    rebuild();
 }
 
 PlotTable SavingsWaterfall::table() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a plan saves: one step per layer down the cost that is saved, sorted, and on the right axis the loss predicted
-// for it (hollow: not measured). A click on a layer asks to go there or to exclude it. GUI thread only.
+// for it (hollow: not measured). Of many layers the small ones share the last step, which a click opens. A click on a
+// layer asks to go there, its menu to leave it alone. GUI thread only.
 #pragma once
 
 #include "widgets/plots/plot_view.h"
@@ -30,19 +31,33 @@ public:
     void setData(SavingsWaterfallData content);
     void setOrder(Order order);
     Order order() const { return m_order; }
+    /// Shows every layer, however many there are.
+    void setExpanded(bool on);
+    bool isExpanded() const { return m_isExpanded; }
     PlotTable table() const override;
+    QMenu* createContextMenu() override;
 
 signals:
     void layerActivated(const QString& key);
+    void exclusionRequested(const QString& key);
 
 protected:
     PlotScene buildScene() const override;
     void pointActivated(const QString& series, const PlotPoint& point) override;
+    bool isSelectable(const QString& key) const override;
 
 private:
+    /// A bar: one layer, or the small ones together.
+    struct Step {
+        SavingsItem item;
+        std::vector<std::size_t> layers;
+    };
     std::vector<std::size_t> sorted(int* skipped) const;
+    std::vector<Step> steps(const std::vector<std::size_t>& order) const;
+    QString finding(const std::vector<std::size_t>& order) const;
     SavingsWaterfallData m_data;
     Order m_order = Order::Saved;
+    bool m_isExpanded = false;
 };
 
 }  // namespace equant::plots

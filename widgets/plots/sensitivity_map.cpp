@@ -103,6 +103,7 @@ QString SensitivityMap::hoverOf(const SensitivityRow& row, std::size_t column) c
             text += u'\n' + tr("between %1 and %2").arg(signedText(cell.low), signedText(cell.high));
         if (cell.isWithinNoise) text += u'\n' + tr("within noise: no loss is proven");
     }
+    if (!cell.text.isEmpty()) text += u'\n' + cell.text;
     if (std::isfinite(row.chosenRatio)) text += u'\n' + tr("chosen: %1").arg(percentText(100.0 * row.chosenRatio));
     return text;
 }
@@ -146,7 +147,8 @@ QString SensitivityMap::finding() const {
             worstRatio = m_data.ratios[i];
         }
     if (!worst) return tr("No layer loses anything beyond noise so far");
-    return tr("%1 is the most sensitive layer: %2 %3 lost at %4")
+    return (m_data.isHigherBetter ? tr("%1 is the most sensitive layer: %2 %3 lost at %4")
+                                  : tr("%1 is the most sensitive layer: error %2 %3 at %4"))
         .arg(worst->label, numberText(worstLoss), m_data.unit, percentText(100.0 * worstRatio));
 }
 

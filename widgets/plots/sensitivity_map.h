@@ -19,6 +19,7 @@ struct SensitivityCell {
     double change = kNone;             ///< score minus baseline, in the unit of the score
     double low = kNone, high = kNone;  ///< confidence interval of the change
     bool isWithinNoise = false;
+    QString text = {};  ///< more for the read-out, such as the method
 };
 
 struct SensitivityRow {

@@ -53,8 +53,10 @@ QString TradeOffFrontier::marginalSentence() const {
         if (!isHere || upper.costLeft - lower.costLeft < 1e-9) continue;
         const double gained = upper.predicted - lower.predicted;
         const double loss = (m_data.isHigherBetter ? gained : -gained) / (upper.costLeft - lower.costLeft) * 0.01;
-        const QString amount = tr("%1 %2").arg(numberText(std::max(0.0, loss), 2),
-                                               m_data.unit == QStringLiteral("%") ? tr("points") : m_data.unit);
+        const QString unit = !m_data.lossUnit.isEmpty()           ? m_data.lossUnit
+                             : m_data.unit == QStringLiteral("%") ? tr("points")
+                                                                  : m_data.unit;
+        const QString amount = tr("%1 %2").arg(numberText(std::max(0.0, loss), 2), unit);
         const QString sentence =
             tr("The next %1 of %2 costs about %3")
                 .arg(percentText(1.0).replace(QStringLiteral(".0"), QString()), m_data.costName, amount.trimmed());
@@ -68,7 +70,7 @@ QString TradeOffFrontier::hoverOf(const FrontierPlan& plan) const {
     QString text = plan.label.isEmpty() ? tr("Plan") : plan.label;
     text += u'\n' + tr("%1 of %2 left").arg(percentText(100.0 * plan.costLeft), m_data.costName);
     if (std::isfinite(plan.measured))
-        text += u'\n' + tr("measured %1 %2").arg(numberText(plan.measured, 4), m_data.unit);
+        text += u'\n' + tr("measured %1 %2").arg(numberText(plan.measured, 4), measuredUnit());
     if (std::isfinite(plan.low) && std::isfinite(plan.high))
         text += u'\n' + tr("between %1 and %2").arg(numberText(plan.low, 4), numberText(plan.high, 4));
     if (std::isfinite(plan.predicted))
@@ -84,14 +86,21 @@ PlotScene TradeOffFrontier::buildScene() const {
     curve.isDotted = true;
     PlotSeries others{
         .name = tr("Other plans, predicted"), .ink = {Role::Accent}, .symbol = Symbol::Square, .isFilled = false};
-    PlotSeries stars{.name = tr("Measured"), .ink = {Role::Before}, .symbol = Symbol::Star, .size = 12.0};
+    PlotSeries stars{.name = hasTwoScales() ? tr("Measured (right axis)") : tr("Measured"),
+                     .ink = {Role::Before},
+                     .symbol = Symbol::Star,
+                     .isOnRightAxis = hasTwoScales(),
+                     .size = 12.0};
     PlotSeries current{.name = tr("This plan, predicted"),
                        .ink = {Role::Secondary},
                        .symbol = Symbol::Diamond,
                        .isFilled = false,
                        .size = 12.0};
-    PlotSeries currentStar{
-        .name = tr("This plan, measured"), .ink = {Role::Secondary}, .symbol = Symbol::Star, .size = 14.0};
+    PlotSeries currentStar{.name = hasTwoScales() ? tr("This plan, measured (right axis)") : tr("This plan, measured"),
+                           .ink = {Role::Secondary},
+                           .symbol = Symbol::Star,
+                           .isOnRightAxis = hasTwoScales(),
+                           .size = 14.0};
     const auto at = [&](const FrontierPlan& plan, double score, const QString& key) {
         return PlotPoint{.key = key, .x = 100.0 * plan.costLeft, .y = score, .hover = hoverOf(plan)};
     };
@@ -121,49 +130,84 @@ PlotScene TradeOffFrontier::buildScene() const {
     }
     scene.series = {std::move(curve), std::move(others), std::move(stars), std::move(current), std::move(currentStar)};
     if (scene.isEmpty()) return scene;
-    double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
-    double left = 100.0, right = 100.0;
-    const auto include = [&](double value) {
-        if (!std::isfinite(value)) return;
-        lowest = std::min(lowest, value);
-        highest = std::max(highest, value);
-    };
-    for (const PlotSeries& series : scene.series)
-        for (const PlotPoint& point : series.points) {
-            include(point.y);
-            include(point.low);
-            include(point.high);
-            left = std::min(left, point.x);
-            right = std::max(right, point.x);
-        }
-    include(m_data.baseline);
-    std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.12);
-    std::tie(scene.x.lower, scene.x.upper) = padded(std::min(left, right - 10.0), right, 0.05);
-    scene.x.title = tr("%1 left (%)").arg(m_data.costName);
-    scene.y.title =
-        m_data.unit.isEmpty() ? m_data.scoreName : QStringLiteral("%1 (%2)").arg(m_data.scoreName, m_data.unit);
+    scaleAxes(scene);
     scene.pick = Pick::Nearest;
-    if (std::isfinite(m_data.baseline))
+    if (std::isfinite(m_data.baseline) && !hasTwoScales())
         scene.lines.push_back(
             {.value = m_data.baseline, .label = tr("uncompressed %1").arg(numberText(m_data.baseline, 4))});
+    if (scene.right && std::isfinite(m_data.measuredBaseline))
+        scene.lines.push_back({.value = m_data.measuredBaseline,
+                               .label = tr("uncompressed %1").arg(numberText(m_data.measuredBaseline, 4)),
+                               .isOnRightAxis = true});
     if (std::isfinite(m_data.targetCost))
         scene.lines.push_back({.orientation = Qt::Vertical,
                                .value = 100.0 * m_data.targetCost,
                                .label = tr("budget %1").arg(percentText(100.0 * m_data.targetCost)),
                                .ink = {Role::Alert}});
-    const FrontierPlan& plan = m_data.current;
-    const bool isMeasured = std::isfinite(plan.measured);
     const QString sentence = marginalSentence();
-    if (std::isfinite(plan.costLeft) && (isMeasured || std::isfinite(plan.predicted)))
-        scene.title = (isMeasured ? tr("%1 of %2 left: %3 %4 measured") : tr("%1 of %2 left: %3 %4 predicted"))
-                          .arg(percentText(100.0 * plan.costLeft), m_data.costName,
-                               numberText(isMeasured ? plan.measured : plan.predicted, 4), m_data.unit);
-    else
-        scene.title =
-            tr("%n plans between cost and score", nullptr, static_cast<int>(m_data.plans.size()) - scene.skipped);
+    scene.title = finding(static_cast<int>(m_data.plans.size()) - scene.skipped);
     scene.detail = sentence.isEmpty() ? tr("Click a plan to adopt it") : sentence;
+    if (scene.right) {
+        // Said inside the plot: small plots have no room for titles beside their axes.
+        scene.notes.push_back({.x = 0.01,
+                               .y = 0.97,
+                               .alignment = Qt::AlignLeft | Qt::AlignBottom,
+                               .text = tr("○ left axis: %1, predicted").arg(m_data.scoreName)});
+        scene.notes.push_back({.x = 0.99,
+                               .y = 0.97,
+                               .alignment = Qt::AlignRight | Qt::AlignBottom,
+                               .text = tr("★ right axis: %1, measured").arg(m_data.measuredName)});
+    }
+    if (scene.right) scene.detail = tr("Predicted on the left axis, measured on the right: they cannot be compared");
     scene.summary = scene.title + QStringLiteral(". ") + (sentence.isEmpty() ? QString() : sentence + u'.');
     return scene;
+}
+
+QString TradeOffFrontier::finding(int shown) const {
+    const FrontierPlan& plan = m_data.current;
+    const bool isMeasured = std::isfinite(plan.measured);
+    if (!std::isfinite(plan.costLeft) || (!isMeasured && !std::isfinite(plan.predicted)))
+        return tr("%n plans between cost and score", nullptr, shown);
+    const QString left = percentText(100.0 * plan.costLeft);
+    if (isMeasured)
+        return tr("%1 of %2 left: %3 %4 measured")
+            .arg(left, m_data.costName, numberText(plan.measured, 4), measuredUnit());
+    return tr("%1 of %2 left: %3 %4 predicted").arg(left, m_data.costName, numberText(plan.predicted, 4), m_data.unit);
+}
+
+void TradeOffFrontier::scaleAxes(PlotScene& scene) const {
+    struct Extent {
+        double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
+        void include(double value) {
+            if (!std::isfinite(value)) return;
+            lowest = std::min(lowest, value);
+            highest = std::max(highest, value);
+        }
+        bool isEmpty() const { return lowest > highest; }
+    };
+    Extent main, right, x;
+    x.include(100.0);
+    for (const PlotSeries& series : scene.series)
+        for (const PlotPoint& point : series.points) {
+            Extent& y = series.isOnRightAxis ? right : main;
+            for (const double value : {point.y, point.low, point.high}) y.include(value);
+            x.include(point.x);
+        }
+    main.include(m_data.baseline);
+    const auto title = [](const QString& name, const QString& unit) {
+        return unit.isEmpty() ? name : QStringLiteral("%1 (%2)").arg(name, unit);
+    };
+    if (main.isEmpty()) main.include(0.0), main.include(1.0);
+    std::tie(scene.y.lower, scene.y.upper) = padded(main.lowest, main.highest, 0.12);
+    std::tie(scene.x.lower, scene.x.upper) = padded(std::min(x.lowest, x.highest - 10.0), x.highest, 0.05);
+    scene.x.title = tr("%1 left (%)").arg(m_data.costName);
+    scene.y.title = title(m_data.scoreName, m_data.unit);
+    // An error is best at the top, like the score beside it.
+    scene.y.isReversed = hasTwoScales() && !m_data.isHigherBetter;
+    if (!hasTwoScales() || right.isEmpty()) return;
+    right.include(m_data.measuredBaseline);
+    scene.right = PlotAxis{.title = title(tr("Measured: %1").arg(m_data.measuredName), m_data.measuredUnit)};
+    std::tie(scene.right->lower, scene.right->upper) = padded(right.lowest, right.highest, 0.12);
 }
 
 void TradeOffFrontier::pointActivated(const QString&, const PlotPoint& point) {
@@ -172,7 +216,7 @@ void TradeOffFrontier::pointActivated(const QString&, const PlotPoint& point) {
 
 PlotTable TradeOffFrontier::table() const {
     PlotTable table{{tr("Plan"), tr("%1 left (%)").arg(m_data.costName), tr("Predicted (%1)").arg(m_data.unit),
-                     tr("Measured (%1)").arg(m_data.unit), tr("Low"), tr("High"), tr("Remark")},
+                     tr("Measured (%1)").arg(measuredUnit()), tr("Low"), tr("High"), tr("Remark")},
                     {}};
     const auto add = [&](const FrontierPlan& plan, const QString& label) {
         table.rows.append(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the network scores against the cost that is left: plans of the solver as a dotted curve of predictions, measured
 // plans as solid stars with their confidence intervals, the present plan as a diamond. A click on a plan adopts it.
+// Where predictions and measurements are different quantities (errors and scores), the measured ones have an axis of
+// their own on the right; better is up on both.
 // The keys of its items stand for plans, not for layers. GUI thread only.
 #pragma once
 
@@ -26,7 +28,11 @@ struct TradeOffFrontierData {
     QString scoreName = {};      ///< such as "Top-1 accuracy" or "Output error"
     QString unit = {};           ///< such as "%"
     bool isHigherBetter = true;  ///< false when y is an error
-    QString cheapestLayer = {};  ///< where the next saving costs least, for the sentence
+    QString lossUnit = {};       ///< of what the next saving costs; empty: from the unit
+    QString measuredName = {};   ///< not empty: what was measured is another quantity than what is predicted
+    QString measuredUnit = {};
+    double measuredBaseline = kNone;  ///< of the network as it is
+    QString cheapestLayer = {};       ///< where the next saving costs least, for the sentence
 };
 
 class TradeOffFrontier : public PlotView {
@@ -50,6 +56,10 @@ protected:
 
 private:
     std::vector<std::size_t> sweep() const;
+    bool hasTwoScales() const { return !m_data.measuredName.isEmpty(); }
+    const QString& measuredUnit() const { return hasTwoScales() ? m_data.measuredUnit : m_data.unit; }
+    void scaleAxes(PlotScene& scene) const;
+    QString finding(int shown) const;
     QString hoverOf(const FrontierPlan& plan) const;
     TradeOffFrontierData m_data;
 };
