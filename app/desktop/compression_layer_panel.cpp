@@ -86,11 +86,12 @@ void CompressionLayerPanel::showText(const CompressionView& view, const Compress
         return;
     }
     if (row->entries.empty()) {
-        m_text->setText(tr("%1 is not compressed: %2").arg(shortName(m_layer), row->skipReason));
+        m_text->setText(tr("%1 is not compressed: %2.").arg(shortName(m_layer), asClause(row->skipReason)));
         return;
     }
     const LayerChoice* choice = plan.find(toStdString(m_layer));
-    m_text->setText(shortName(m_layer) + u" – "_s + (choice ? view.describe(*choice) : tr("left alone")));
+    // Name and method are beside it already.
+    m_text->setText(choice ? view.costText(*choice) : tr("left alone"));
 }
 
 void CompressionLayerPanel::show(const CompressionView* view, const QStringList& layers, const CompressionPlan& plan) {
@@ -106,6 +107,8 @@ void CompressionLayerPanel::show(const CompressionView* view, const QStringList&
     m_text->setVisible(view && !m_layer.isEmpty());
     if (!view) return m_curve->setData({});
     showText(*view, plan);
+    m_curve->setEmptyText(m_layer.isEmpty() ? tr("Select a layer in the map to see what its ratio costs.")
+                                            : tr("There is no ratio to choose for this layer."));
     m_curve->setData(view->curve(layers, plan, m_session.document().state().compression));
     if (!isUsable) return;
     const LayerChoice* choice = plan.find(toStdString(m_layer));

@@ -37,6 +37,21 @@ QString methodText(CompressionMethod method) {
     return {};
 }
 
+std::optional<PlanPrediction> savingsOf(const SensitivityTable& table, const LayerChoice& choice) {
+    const auto row = std::ranges::find_if(table.layers, [&](const LayerSensitivity& each) {
+        return each.name == choice.layer && each.method == choice.method && !each.cells.empty();
+    });
+    if (row == table.layers.end()) return std::nullopt;
+    // A table of one row: the time does not depend on the length of the network.
+    SensitivityTable one;
+    one.metric = table.metric;
+    one.total = table.total;
+    one.layers = {*row};
+    CompressionPlan alone;
+    alone.choices = {choice};
+    return predictPlan(one, alone);
+}
+
 CompressionView::CompressionView(std::shared_ptr<const LoadedModel> model,
                                  std::shared_ptr<const SensitivityTable> table)
     : m_model(std::move(model)), m_table(std::move(table)) {
@@ -204,15 +219,20 @@ std::optional<LayerChoice> CompressionView::choice(const QString& layer, double 
 }
 
 QString CompressionView::describe(const LayerChoice& choice) const {
-    const QString layer = toQString(choice.layer);
-    const LayerGeometry* shape = geometry(layer);
+    return choice.ratio >= 1 ? costText(choice) : methodText(choice.method) + u", "_s + costText(choice);
+}
+
+QString CompressionView::costText(const LayerChoice& choice) const {
+    const LayerGeometry* shape = geometry(toQString(choice.layer));
     if (choice.ratio >= 1 || !shape) return Document::tr("left alone");
     const std::int64_t size =
         choice.size > 0 ? choice.size : sizeForRatio(choice.method, *shape, choice.ratio, CostMetric::Macs).size;
     const LayerCost after = costAtSize(choice.method, *shape, size);
-    const QString what = isPruning(choice.method) ? Document::tr("%1 of %2 channels") : Document::tr("rank %1 of %2");
-    return what.arg(size).arg(maxSize(choice.method, *shape)) + u", "_s + methodText(choice.method) + u": "_s +
-           Document::tr("%1 MACs become %2").arg(plots::countText(shape->cost.macs), plots::countText(after.macs));
+    const QString what = isPruning(choice.method) ? Document::tr("%1 of %2 channels: %3 → %4 MACs")
+                                                  : Document::tr("rank %1 of %2: %3 → %4 MACs");
+    return what.arg(size)
+        .arg(maxSize(choice.method, *shape))
+        .arg(plots::countText(shape->cost.macs), plots::countText(after.macs));
 }
 
 QString CompressionView::cheapestLayer(const CompressionPlan& plan, CostMetric metric) const {

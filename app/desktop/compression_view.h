@@ -84,8 +84,10 @@ public:
     std::vector<plots::LegalRatio> legal(const QString& layer, CompressionMethod method, int multiple) const;
     std::optional<CompressionMethod> methodFor(const QString& layer, double ratio) const;
     std::vector<CompressionMethod> methods(const QString& layer) const;
-    /// "rank 24 of 64 by spatial SVD: 12.3 M MACs become 6.1 M".
+    /// "spatial SVD, rank 24 of 64: 12.3 M → 6.1 M MACs".
     QString describe(const LayerChoice& choice) const;
+    /// "rank 24 of 64: 12.3 M → 6.1 M MACs"
+    QString costText(const LayerChoice& choice) const;
 
 private:
     double lossAt(std::size_t entry, double ratio) const;
@@ -107,6 +109,9 @@ private:
 };
 
 QString methodText(CompressionMethod method);
+/// What one choice saves by itself; absent: the table does not know the layer with this method. Losses are not in it:
+/// those are steadied over the whole table.
+std::optional<PlanPrediction> savingsOf(const SensitivityTable& table, const LayerChoice& choice);
 /// What the page says first.
 QString compressionSentence(const CompressionView* view, const Document& document);
 /// What a measured plan lost: "0.4 points".

@@ -193,11 +193,13 @@ plots::SavingsWaterfallData CompressionView::waterfall(const CompressionPlan& pl
     for (const Row& row : m_rows) {
         const LayerChoice* chosen = plan.find(toStdString(row.layer));
         if (!chosen || chosen->ratio >= 1) continue;
-        CompressionPlan alone;
-        alone.choices = {*chosen};
-        const PlanPrediction prediction = predictPlan(*m_table, alone);
-        const double left = metric == CostMetric::Macs ? prediction.macsRatio : prediction.sizeRatio;
-        data.layers.push_back({row.layer, shortName(row.layer), 1 - left, loss(prediction), describe(*chosen)});
+        const auto entry = std::ranges::find(row.entries, chosen->method,
+                                             [&](std::size_t each) { return m_table->layers[each].method; });
+        const auto savings = savingsOf(*m_table, *chosen);
+        if (entry == row.entries.end() || !savings) continue;
+        const double left = metric == CostMetric::Macs ? savings->macsRatio : savings->sizeRatio;
+        data.layers.push_back(
+            {row.layer, shortName(row.layer), 1 - left, display(lossAt(*entry, chosen->ratio)), describe(*chosen)});
     }
     return data;
 }

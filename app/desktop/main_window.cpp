@@ -211,6 +211,8 @@ void MainWindow::connectSession() {
     connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
     connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStatus);
     connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStages);
+    // A message is about what was done before it: the next decision takes it away.
+    connect(document.undoStack(), &QUndoStack::indexChanged, m_messages, &QWidget::hide);
     connect(document.undoStack(), &QUndoStack::cleanChanged, this, &MainWindow::refreshTitle);
     refreshStages();
 }

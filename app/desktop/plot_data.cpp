@@ -63,20 +63,8 @@ namespace {
 
 /// Share of the model's MACs that one choice saves; what pruning saves upstream is in the table only.
 double savedMacs(const Document& document, const LayerGeometry& shape, const LayerChoice& choice) {
-    if (const auto table = document.sensitivity()) {
-        const auto row = std::ranges::find_if(table->layers, [&](const LayerSensitivity& each) {
-            return each.name == choice.layer && each.method == choice.method && !each.cells.empty();
-        });
-        if (row != table->layers.end()) {
-            SensitivityTable one;
-            one.metric = table->metric;
-            one.total = table->total;
-            one.layers = {*row};
-            CompressionPlan alone;
-            alone.choices = {choice};
-            return 1 - predictPlan(one, alone).macsRatio;
-        }
-    }
+    if (const auto table = document.sensitivity())
+        if (const auto savings = savingsOf(*table, choice)) return 1 - savings->macsRatio;
     const double all = std::max(1.0, static_cast<double>(document.loaded()->inspection.cost.macs));
     return (shape.cost.macs - costAtSize(choice.method, shape, choice.size).macs) / all;
 }

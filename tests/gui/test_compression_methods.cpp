@@ -5,7 +5,7 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QContextMenuEvent>
-#include <QLabel>
+#include <QDoubleSpinBox>
 #include <QMenu>
 #include <QPushButton>
 #include <QSpinBox>
@@ -20,6 +20,7 @@
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/panels/layer_panel.h"
+#include "widgets/panels/message_bar.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -238,6 +239,29 @@ private slots:
         QCOMPARE(measured(CompressionMethod::SpatialSvd), before);
         QCOMPARE(measured(CompressionMethod::WeightSvd), 0);
         QVERIFY(document.sensitivity()->baseline == baseline);
+    }
+
+    void theNextDecisionTakesAnOldMessageAway() {
+        const auto window = openPredicted(CompressionMethod::WeightSvd);
+        QVERIFY(window);
+        find<QDoubleSpinBox>(*window, "targetValue")->setValue(5);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QVERIFY(window->messageBar()->isVisible());  // the target cannot be met
+        find<QDoubleSpinBox>(*window, "targetValue")->setValue(80);
+        QVERIFY(!window->messageBar()->isVisible());
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QVERIFY(!window->messageBar()->isVisible());
+    }
+
+    void aPlanIsMeasuredByOneKey() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        window->activateWindow();
+        QVERIFY(QTest::qWaitForWindowActive(window.get()));
+        QTest::keyClick(find<PlotView>(*window, "ratioProfile"), Qt::Key_Return, Qt::ControlModifier);
+        QVERIFY(waitIdle(*window));
+        QVERIFY(documentOf(*window).measurement());
     }
 
     void aMeasuredPlanHasItsOwnAxisBeforeScoresAreMeasured() {

@@ -290,6 +290,7 @@ private slots:
         QTest::mouseClick(canvasOf(plot), Qt::LeftButton, {}, at);
         QCOMPARE(chosen.count(), 1);
         QCOMPARE(chosen[0][0].toInt(), 9);
+        QVERIFY(plot.selection().isEmpty());  // adopting a plan must not fade the others
     }
 
     void anotherQuantityHasAnAxisOfItsOwn() {

@@ -113,8 +113,11 @@ PlotScene SavingsWaterfall::buildScene() const {
         const bool hasLoss = std::isfinite(item.predictedLoss);
         if (hasLoss) hover += u'\n' + tr("predicted loss %1 %2").arg(numberText(item.predictedLoss), m_data.unit);
         if (!item.text.isEmpty()) hover += u'\n' + item.text;
-        bars.points.push_back({.key = item.key, .x = x, .y = left, .y2 = next, .hover = hover});
-        if (hasLoss) {
+        bars.points.push_back(
+            {.key = item.key, .x = x, .y = left, .y2 = next, .text = isRest ? item.label : QString(), .hover = hover});
+        if (hasLoss && isRest) {
+            total += item.predictedLoss;  // many losses added up would flatten the single ones
+        } else if (hasLoss) {
             losses.points.push_back({.key = item.key, .x = x, .y = item.predictedLoss, .hover = hover});
             mostLoss = std::max(mostLoss, item.predictedLoss);
             leastLoss = std::min(leastLoss, item.predictedLoss);

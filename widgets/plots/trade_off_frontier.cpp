@@ -152,11 +152,11 @@ PlotScene TradeOffFrontier::buildScene() const {
         scene.notes.push_back({.x = 0.01,
                                .y = 0.97,
                                .alignment = Qt::AlignLeft | Qt::AlignBottom,
-                               .text = tr("○ left axis: %1, predicted").arg(m_data.scoreName)});
+                               .text = tr("← predicted: %1").arg(m_data.scoreName.section(u',', 0, 0))});
         scene.notes.push_back({.x = 0.99,
                                .y = 0.97,
                                .alignment = Qt::AlignRight | Qt::AlignBottom,
-                               .text = tr("★ right axis: %1, measured").arg(m_data.measuredName)});
+                               .text = tr("★ measured: %1 →").arg(m_data.measuredName)});
     }
     if (scene.right) scene.detail = tr("Predicted on the left axis, measured on the right: they cannot be compared");
     scene.summary = scene.title + QStringLiteral(". ") + (sentence.isEmpty() ? QString() : sentence + u'.');
@@ -208,6 +208,11 @@ void TradeOffFrontier::scaleAxes(PlotScene& scene) const {
     right.include(m_data.measuredBaseline);
     scene.right = PlotAxis{.title = title(tr("Measured: %1").arg(m_data.measuredName), m_data.measuredUnit)};
     std::tie(scene.right->lower, scene.right->upper) = padded(right.lowest, right.highest, 0.12);
+}
+
+/// A selected plan would fade the others, and its key would mean another plan after the next solution.
+bool TradeOffFrontier::isSelectable(const QString&) const {
+    return false;
 }
 
 void TradeOffFrontier::pointActivated(const QString&, const PlotPoint& point) {

@@ -53,6 +53,7 @@ signals:
 protected:
     PlotScene buildScene() const override;
     void pointActivated(const QString& series, const PlotPoint& point) override;
+    bool isSelectable(const QString& key) const override;
 
 private:
     std::vector<std::size_t> sweep() const;
