@@ -389,6 +389,7 @@ private slots:
         const int grouped = 120 - static_cast<int>(steps().size()) + 1;
         QVERIFY(plot.scene().x.names.last().contains(QString::number(grouped)));
         QVERIFY(plot.scene().title.contains(QStringLiteral("120")));
+        QVERIFY(plot.scene().notes.front().text.contains(QString::number(grouped)));
         // 10 of 3 % and 110 of 0.1 %: nothing is lost in the group.
         QVERIFY(std::abs(steps().back().y2 - (100.0 - 30.0 - 11.0)) < 1e-9);
         showAt(plot, {900, 400});

@@ -143,6 +143,12 @@ PlotScene SavingsWaterfall::buildScene() const {
         scene.right->lower = leastLoss < 0.0 ? leastLoss * 1.2 : 0.0;
         scene.right->upper = std::max(mostLoss * 1.9, 1e-9);
     }
+    // The names below the steps have no room for it.
+    if (shown.back().item.key == kRest)
+        scene.notes.push_back({.x = 0.99,
+                               .y = 0.03,
+                               .alignment = Qt::AlignRight | Qt::AlignTop,
+                               .text = tr("last step: %1").arg(shown.back().item.label)});
     scene.title = finding(order);
     scene.detail = losses.points.empty() ? tr("Click a layer to go there")
                                          : tr("Predicted losses add up to %1 %2").arg(numberText(total), m_data.unit);

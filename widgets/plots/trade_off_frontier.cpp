@@ -150,9 +150,9 @@ PlotScene TradeOffFrontier::buildScene() const {
     if (scene.right) {
         // Said inside the plot: small plots have no room for titles beside their axes.
         scene.notes.push_back({.x = 0.01,
-                               .y = 0.97,
-                               .alignment = Qt::AlignLeft | Qt::AlignBottom,
-                               .text = tr("← predicted: %1").arg(m_data.scoreName.section(u',', 0, 0))});
+                               .y = 0.2,
+                               .alignment = Qt::AlignLeft | Qt::AlignVCenter,
+                               .text = tr("← predicted: %1").arg(m_data.scoreName.section(u',', 0, 0).toLower())});
         scene.notes.push_back({.x = 0.99,
                                .y = 0.97,
                                .alignment = Qt::AlignRight | Qt::AlignBottom,
