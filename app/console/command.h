@@ -63,6 +63,7 @@ void addRun(CommandRegistry& registry);
 void addSensitivity(CommandRegistry& registry);
 void addPlan(CommandRegistry& registry);
 void addCompress(CommandRegistry& registry);
+void addApply(CommandRegistry& registry);
 void addBench(CommandRegistry& registry);
 
 }  // namespace equant::console

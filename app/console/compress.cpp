@@ -25,18 +25,6 @@ struct CompressCommand {
     CompressOptions options;
 };
 
-/// Before and after on the same samples.
-Result<std::vector<Score>> evaluateBoth(const Model& before, const Model& after, const Dataset& dataset,
-                                        const CommandContext& context) {
-    const auto reference = Executor::create(before);
-    if (!reference) return fail(reference.error());
-    const auto compressed = Executor::create(after);
-    if (!compressed) return fail(compressed.error());
-    EvaluateOptions options;
-    options.threads = context.options.threads;
-    return evaluateAll({*reference, *compressed}, *reference, dataset, options, context.job);
-}
-
 Result<CommandResult> runCompress(const CompressCommand& command, const CommandContext& context) {
     if (const auto status = checkTarget(command.output); !status) return fail(status.error());
     const auto model = readOnnx(command.model);
@@ -70,10 +58,12 @@ Result<CommandResult> runCompress(const CompressCommand& command, const CommandC
         whole.limit = whole.offset = 0;
         const auto data = openData(command.evaluationPath, *model, command.model, whole);
         if (!data) return fail(data.error());
-        const auto scores = evaluateBoth(*model, outcome->model, *data->dataset, context);
+        EvaluateOptions scoring;
+        scoring.threads = context.options.threads;
+        const auto scores = scoreChange(*model, outcome->model, *data->dataset, scoring, context.job);
         if (!scores) return fail(scores.error());
-        result.json["evaluation"] = {{"before", asJson((*scores)[0])}, {"after", asJson((*scores)[1])}};
-        result.text += fmt::format("Before: {}\nAfter:  {}\n", asText((*scores)[0]), asText((*scores)[1]));
+        result.json["evaluation"] = asJson(*scores);
+        result.text += asText(*scores);
     }
     if (const auto written = writeOnnx(outcome->model, command.output); !written) return fail(written.error());
     result.text += fmt::format("Wrote {}\n", command.output);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/console/command.h"
+#include "app/console/equalize_report.h"
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/graph/onnx_io.h"
@@ -25,36 +26,6 @@ struct EqualizeCommand {
     bool shouldNotAbsorb = false;
 };
 
-nlohmann::json reportJson(const EqualizeReport& report) {
-    auto pairs = nlohmann::json::array();
-    for (const auto& pair : report.pairs)
-        pairs.push_back({{"layers", pair.layers},
-                         {"channels", pair.channels},
-                         {"status", pair.isEqualized ? "equalized" : "skipped"},
-                         {"reason", pair.reason},
-                         {"reason_code", pair.reasonCode},
-                         {"constant_channels", pair.constantChannels.size()}});
-    auto absorbed = nlohmann::json::array();
-    for (const auto& item : report.absorbed) absorbed.push_back({{"layer", item.layer}, {"consumer", item.consumer}});
-    return {{"folded_batch_norms", report.fold.folded.size()},
-            {"pairs", pairs},
-            {"absorbed_biases", absorbed},
-            {"iterations", report.iterations}};
-}
-
-std::string reportText(const EqualizeReport& report) {
-    std::size_t equalized = 0;
-    for (const auto& pair : report.pairs) equalized += pair.isEqualized;
-    std::string text = fmt::format(
-        "Folded {} batch norms, equalized {} of {} layers' outputs in {} sweeps, absorbed {} biases.\n",
-        report.fold.folded.size(), equalized, report.pairs.size(), report.iterations, report.absorbed.size());
-    for (const auto& kept : report.fold.kept) text += fmt::format("  kept {}: {}\n", kept.batchNorm, kept.reason);
-    for (const auto& pair : report.pairs)
-        text += fmt::format("  {} {}: {}\n", pair.isEqualized ? "equalized" : "skipped  ",
-                            fmt::join(pair.layers, " -> "), pair.reason);
-    return text;
-}
-
 Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandContext& context) {
     if (const auto status = checkTarget(command.output); !status) return fail(status.error());
     const auto model = readOnnx(command.model);
@@ -63,7 +34,7 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
     options.shouldAbsorbBias = !command.shouldNotAbsorb;
     auto outcome = equalize(*model, options, context.job);
     if (!outcome) return fail(outcome.error());
-    CommandResult result{reportJson(outcome->report), reportText(outcome->report)};
+    CommandResult result{asJson(outcome->report), asText(outcome->report)};
 
     result.json["equivalence"] = nullptr;
     if (const auto unsupported = unsupportedNodes(*model); !unsupported.empty()) {

@@ -49,6 +49,10 @@ nlohmann::json asJson(const Score& score) {
     return json;
 }
 
+nlohmann::json asJson(const ScoredChange& change) {
+    return {{"before", asJson(change.before)}, {"after", asJson(change.after)}};
+}
+
 nlohmann::json asJson(const Equivalence& equivalence) {
     return {{"samples", equivalence.samples},
             {"max_abs_diff", number(equivalence.maxAbsDiff)},
@@ -101,6 +105,10 @@ std::string asText(const Score& score) {
     if (score.cosine) parts.push_back(fmt::format("cosine {:.5f}", *score.cosine));
     std::erase(parts, std::string());
     return parts.empty() ? std::string("nothing to compare with") : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string asText(const ScoredChange& change) {
+    return fmt::format("Before: {}\nAfter:  {}\n", asText(change.before), asText(change.after));
 }
 
 std::string asText(const Equivalence& equivalence) {

@@ -18,6 +18,8 @@ namespace equant::console {
 [[nodiscard]] nlohmann::json number(std::optional<double> value);
 [[nodiscard]] nlohmann::json numbers(const std::vector<float>& values);
 [[nodiscard]] nlohmann::json asJson(const Score& score);
+/// {before, after}
+[[nodiscard]] nlohmann::json asJson(const ScoredChange& change);
 [[nodiscard]] nlohmann::json asJson(const Equivalence& equivalence);
 [[nodiscard]] nlohmann::json asJson(const std::vector<Finding>& findings);
 
@@ -27,6 +29,8 @@ namespace equant::console {
 [[nodiscard]] std::string shortBytes(std::int64_t bytes);
 /// "top-1 86.60 % (83.3 to 89.3), SQNR 23.1 dB, ..." with what applies.
 [[nodiscard]] std::string asText(const Score& score);
+/// "Before: top-1 ...", "After: ...", two lines.
+[[nodiscard]] std::string asText(const ScoredChange& change);
 /// "max |difference| 3.1e-06, mean 4e-07, standard deviation of the outputs 1.2 (8 random inputs)"
 [[nodiscard]] std::string asText(const Equivalence& equivalence);
 

@@ -69,13 +69,13 @@ int reportUsage(const CLI::App& app, const CLI::ParseError& error) {
 int runMain(int argc, char** argv) {
     GlobalOptions options;
     CLI::App app("Makes trained neural networks ready for fixed-point hardware.", "equant-cli");
-    app.set_version_flag("--version", "equant-cli " EQUANT_VERSION);
+    app.set_version_flag("--version", "equant-cli " EQUANT_VERSION)->group("");  // the footer speaks of it
     app.add_option("--threads", options.threads, "Threads to use (default: all cores)");
     app.add_option("--seed", options.seed, "Seed of everything random (default: 0)");
     app.add_option("--json", options.json, "Write the result as JSON to FILE, or to stdout with -")->type_name("FILE");
     app.add_flag("--quiet", options.isQuiet, "Print neither text nor progress");
     app.require_subcommand(1);
-    app.footer("Each command has its own --help. Documentation: docs/console.md");
+    app.footer("Also: --version. Each command has its own --help. Documentation: docs/console.md");
 
     app.get_help_ptr()->group("");  // the footer speaks of it
     CommandRegistry registry{app, {}};
@@ -85,6 +85,7 @@ int runMain(int argc, char** argv) {
     addSensitivity(registry);
     addPlan(registry);
     addCompress(registry);
+    addApply(registry);
     addEvaluate(registry);
     addQuantize(registry);
     addEncoding(registry);

@@ -39,9 +39,9 @@ std::string gridText(const CalibratedQuantizer* quantizer) {
     return fmt::format("{:.3g}", wide->scale);
 }
 
-std::string scoresTable(const SimulationReport& report) {
-    std::vector<std::pair<const char*, const Score*>> scores{{"float", &report.floating}};
-    if (report.prepared) scores.emplace_back("float, equalized", &*report.prepared);
+std::string scoresTable(const SimulationReport& report, const std::string& prepared) {
+    std::vector<std::pair<std::string, const Score*>> scores{{"float", &report.floating}};
+    if (report.prepared) scores.emplace_back(prepared, &*report.prepared);
     scores.emplace_back("weights only", &report.weightsOnly);
     scores.emplace_back("activations only", &report.activationsOnly);
     scores.emplace_back("quantized", &report.quantized);
@@ -166,9 +166,10 @@ nlohmann::json simulationJson(const SimulationReport& report) {
     return json;
 }
 
-std::string simulationText(const SimulationReport& report) {
+std::string simulationText(const SimulationReport& report, const std::string& prepared) {
     const std::string findings = asText(report.findings);
-    return "\n" + scoresTable(report) + worstLayersTable(report) + "\n" + findings + (findings.empty() ? "" : "\n");
+    return "\n" + scoresTable(report, prepared) + worstLayersTable(report) + "\n" + findings +
+           (findings.empty() ? "" : "\n");
 }
 
 std::string advice(const SimulationReport& report, bool isEqualized) {

@@ -10,7 +10,9 @@
 namespace equant::console {
 
 [[nodiscard]] nlohmann::json simulationJson(const SimulationReport& report);
-[[nodiscard]] std::string simulationText(const SimulationReport& report);
+/// `prepared`: what to call the float scores after the steps before.
+[[nodiscard]] std::string simulationText(const SimulationReport& report,
+                                         const std::string& prepared = "float, equalized");
 
 /// One sentence: where the loss comes from and what to try that was not tried yet.
 [[nodiscard]] std::string advice(const SimulationReport& report, bool isEqualized);

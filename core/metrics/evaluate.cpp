@@ -136,6 +136,17 @@ Result<Score> evaluate(const std::shared_ptr<Executor>& candidate, const std::sh
     return scores->front();
 }
 
+Result<ScoredChange> scoreChange(const Model& before, const Model& after, const Dataset& dataset,
+                                 const EvaluateOptions& options, const JobContext& job) {
+    const auto reference = Executor::create(before);
+    if (!reference) return fail(reference.error());
+    const auto candidate = Executor::create(after);
+    if (!candidate) return fail(candidate.error());
+    auto scores = evaluateAll({*reference, *candidate}, *reference, dataset, options, job);
+    if (!scores) return fail(scores.error());
+    return ScoredChange{std::move((*scores)[0]), std::move((*scores)[1])};
+}
+
 std::vector<Tensor> randomInputs(const Executor& executor, std::uint64_t seed, std::int64_t samples) {
     std::mt19937_64 random(seed);
     std::vector<Tensor> inputs;

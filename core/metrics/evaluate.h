@@ -29,6 +29,14 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
 Result<Score> evaluate(const std::shared_ptr<Executor>& candidate, const std::shared_ptr<Executor>& reference,
                        const Dataset& dataset, const EvaluateOptions& options, const JobContext& job = {});
 
+/// The scores of a model before and after a change, on the same samples and beside the model as it was before.
+struct ScoredChange {
+    Score before;
+    Score after;
+};
+Result<ScoredChange> scoreChange(const Model& before, const Model& after, const Dataset& dataset,
+                                 const EvaluateOptions& options, const JobContext& job = {});
+
 /// Seeded inputs for a model, uniform in [-1, 1), the same everywhere; integers are zero. A free first dimension
 /// becomes `samples`, other free ones 1.
 [[nodiscard]] std::vector<Tensor> randomInputs(const Executor& executor, std::uint64_t seed, std::int64_t samples = 1);

@@ -53,15 +53,16 @@ json stepJson(const QuantizeStep& step) {
 }
 
 json stepJson(const CompressStep& step) {
-    return {{"step", "compress"},
-            {"plan", json::parse(toJson(step.plan))},
-            {"plain", step.options.isPlain},
-            {"refit", step.options.shouldRefit},
-            {"positions", step.options.positionsPerSample},
-            {"seed", step.options.seed},
-            {"data", step.data},
-            {"preprocess", step.preprocess},
-            {"samples", step.samples}};
+    json object{{"step", "compress"},
+                {"plan", json::parse(toJson(step.plan))},
+                {"plain", step.options.isPlain},
+                {"refit", step.options.shouldRefit},
+                {"positions", step.options.positionsPerSample},
+                {"seed", step.options.seed},
+                {"preprocess", step.preprocess},
+                {"samples", step.samples}};
+    if (!step.takesGivenData) object["data"] = step.data;
+    return object;
 }
 
 /// Reads one step's fields; remembers the first that is wrong and those that were asked for.
@@ -123,6 +124,7 @@ Result<Step> parseCompress(const json& object) {
     step.options.positionsPerSample = static_cast<std::size_t>(positions);
     fields.read("seed", step.options.seed);
     fields.read("data", step.data);
+    step.takesGivenData = !object.contains("data");
     fields.read("preprocess", step.preprocess);
     fields.readNumber("samples", step.samples, 0, 1'000'000'000);
     if (auto status = fields.finish(); !status) return fail(status.error());
@@ -208,8 +210,17 @@ std::string command(const QuantizeStep& step, const std::string& model, const st
 
 std::string command(const CompressStep& step, const std::string& model, const std::string& data) {
     std::string text = fmt::format("equant-cli compress {} --plan plan.json", model);
-    if (!step.data.empty()) text += fmt::format(" --data {}", data);
+    const CompressOptions defaults;
+    if (!step.data.empty() || step.takesGivenData) {
+        text += fmt::format(" --data {}", data);
+        if (step.samples > 0) text += fmt::format(" --limit {}", step.samples);
+        if (!step.preprocess.empty()) text += " --preprocess " + quoted(step.preprocess);
+    }
     if (step.options.isPlain) text += " --plain";
+    if (!step.options.shouldRefit && !step.options.isPlain) text += " --no-refit";
+    if (step.options.positionsPerSample != defaults.positionsPerSample)
+        text += fmt::format(" --positions {}", step.options.positionsPerSample);
+    if (step.options.seed != defaults.seed) text += fmt::format(" --seed {}", step.options.seed);
     return text + " -o compressed.onnx";
 }
 

@@ -20,6 +20,8 @@ struct CompressStep {
     std::string data;        ///< path of the samples that weights are fitted to; empty: none (plain methods)
     std::string preprocess;  ///< preset name or file; empty: chosen from the model
     int samples = 100;       ///< at most; 0: all
+    /// The file names no samples: those that are given when the recipe is carried out (prepareRecipe()).
+    bool takesGivenData = false;
     friend bool operator==(const CompressStep&, const CompressStep&) = default;
 };
 
@@ -48,7 +50,7 @@ struct Recipe {
 /// InvalidArgument names the step and field that is wrong; unknown steps of newer versions are refused by name.
 Result<Recipe> parseRecipe(std::string_view json);
 /// The step as a line of equant-cli, MODEL and DATA standing for the files. A compression reads its plan from
-/// "plan.json" (toJson of the step's plan).
+/// "plan.json" (toJson of the step's plan); its line says everything, also how many samples to take.
 [[nodiscard]] std::string asCommand(const Step& step, const std::string& modelPath, const std::string& dataPath);
 
 }  // namespace equant

@@ -95,6 +95,10 @@ private slots:
     void failuresLeaveFilesAlone();
     void jsonAndQuiet();
     void recipesAreAccepted();
+    void applyReplaysARecipe();
+    void applyWithoutQuantization();
+    void applyRefuses_data();
+    void applyRefuses();
     void interrupted();
 
 private:
@@ -130,8 +134,8 @@ void TestConsole::initTestCase() {
 
 void TestConsole::helpFitsAScreen_data() {
     QTest::addColumn<QString>("command");
-    for (const char* name : {"", "inspect", "ranges", "equalize", "sensitivity", "plan", "compress", "evaluate",
-                             "quantize", "encoding", "run", "bench"})
+    for (const char* name : {"", "inspect", "ranges", "equalize", "sensitivity", "plan", "compress", "apply",
+                             "evaluate", "quantize", "encoding", "run", "bench"})
         QTest::newRow(*name ? name : "equant-cli") << QString(name);
 }
 void TestConsole::helpFitsAScreen() {
@@ -476,6 +480,90 @@ void TestConsole::recipesAreAccepted() {
         QVERIFY(shell.waitForFinished(30000));
         QVERIFY2(shell.exitCode() == 0, qPrintable(line + "\n" + shell.readAllStandardError()));
     }
+}
+
+const QByteArray kWholeRecipe = R"({"equant_recipe": 1, "steps": [
+    {"step": "compress", "plan": {"method": "weight-svd", "ratios": {"Conv_2": 0.75}}},
+    {"step": "equalize"}, {"step": "quantize", "scheme": "mse"}]})";
+
+void TestConsole::applyReplaysARecipe() {
+    write(at("whole.json"), kWholeRecipe);
+    const Ended applied = run({"apply", "whole.json", "--model", "small.onnx", "--data", "x.npy", "-o", "applied.onnx",
+                               "--encodings", "applied.json", "--json", "-"},
+                              m_folder.path());
+    QVERIFY2(applied.code == 0, applied.err.constData());
+    const json result = applied.parsed();
+    QCOMPARE(result["steps"].size(), std::size_t(3));
+    QCOMPARE(result["steps"][0]["step"], "compress");
+    QVERIFY(result["steps"][0]["macs_ratio"].get<double>() < 1);
+    QCOMPARE(result["steps"][0]["samples"], 6);
+    QCOMPARE(result["steps"][1]["step"], "equalize");
+    QVERIFY(result["steps"][1]["equivalence"]["samples"].is_number());
+    QCOMPARE(result["steps"][2]["step"], "quantize");
+    QVERIFY(isScore(result["steps"][2]["quantized"]));
+    QVERIFY(readOnnx(at("applied.onnx").toStdString()));
+    QVERIFY(json::parse(read(at("applied.json")).toStdString()).is_object());
+
+    // The same in single commands.
+    write(at("plan.json"), R"({"method": "weight-svd", "ratios": {"Conv_2": 0.75}})");
+    for (const QStringList& step :
+         {QStringList{"compress", "small.onnx", "--plan", "plan.json", "--data", "x.npy", "-o", "single1.onnx"},
+          QStringList{"equalize", "single1.onnx", "-o", "single2.onnx"},
+          QStringList{"quantize", "single2.onnx", "--data", "x.npy", "--scheme", "mse", "-o", "single3.onnx"}})
+        QCOMPARE(run(step, m_folder.path()).code, 0);
+    QCOMPARE(contentHash(*readOnnx(at("single3.onnx").toStdString())),
+             contentHash(*readOnnx(at("applied.onnx").toStdString())));
+
+    const Ended text =
+        run({"apply", "whole.json", "--model", "small.onnx", "--data", "x.npy", "-o", "applied.onnx"}, m_folder.path());
+    QCOMPARE(text.code, 0);
+    for (const char* part :
+         {"Step 1 of 3: compress", "Conv_2", "Step 2 of 3: equalize", "Step 3 of 3: quantize", "Wrote applied.onnx"})
+        QVERIFY2(text.out.contains(part), part);
+}
+
+void TestConsole::applyWithoutQuantization() {
+    write(at("float.json"), R"({"steps": [{"step": "equalize"}]})");
+    const QStringList arguments{"apply", "float.json", "--model", "small.onnx", "-o", "float.onnx", "--json", "-"};
+    const Ended alone = run(arguments, m_folder.path());
+    QVERIFY2(alone.code == 0, alone.err.constData());
+    QVERIFY(alone.parsed()["evaluation"].is_null());
+    const Ended scored = run(arguments + QStringList{"--eval-data", "x.npy", "--eval-limit", "4"}, m_folder.path());
+    QVERIFY2(scored.code == 0, scored.err.constData());
+    const json evaluation = scored.parsed()["evaluation"];
+    QVERIFY(isScore(evaluation["before"]) && isScore(evaluation["after"]));
+    QCOMPARE(evaluation["after"]["samples"], 4);
+}
+
+void TestConsole::applyRefuses_data() {
+    QTest::addColumn<QByteArray>("recipe");
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("says");
+    const QStringList data{"--data", "x.npy"};
+    QTest::newRow("no samples") << kWholeRecipe << QStringList{} << "\"compress\" fits layers";
+    QTest::newRow("no calibration samples")
+        << QByteArray(R"({"steps": [{"step": "quantize"}]})") << QStringList{} << "\"quantize\" needs samples";
+    QTest::newRow("plan of another model")
+        << QByteArray(kWholeRecipe).replace("Conv_2", "somewhere") << data << "\"somewhere\": the model has no such";
+    QTest::newRow("unknown step") << QByteArray(R"({"steps": [{"step": "fly"}]})") << data << "fly";
+    QTest::newRow("no recipe") << QByteArray("[]") << data << "not a recipe";
+    QTest::newRow("missing data") << kWholeRecipe << QStringList{"--data", "nowhere"} << "nowhere";
+    QTest::newRow("no encodings") << QByteArray(R"({"steps": []})") << QStringList{"--encodings", "refused.json"}
+                                  << "does not quantize";
+    QTest::newRow("no folder") << kWholeRecipe << data + QStringList{"--encodings", "no/e.json"} << "does not exist";
+}
+void TestConsole::applyRefuses() {
+    QFETCH(QByteArray, recipe);
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, says);
+    write(at("refused-recipe.json"), recipe);
+    const Ended result =
+        run(QStringList{"apply", "refused-recipe.json", "--model", "small.onnx", "-o", "refused.onnx"} + arguments,
+            m_folder.path());
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains(says.toUtf8()), result.err.constData());
+    QVERIFY2(result.err.count('\n') == 1, result.err.constData());
+    QVERIFY(!QFileInfo::exists(at("refused.onnx")) && !QFileInfo::exists(at("refused.json")));
 }
 
 void TestConsole::interrupted() {

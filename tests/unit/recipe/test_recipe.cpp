@@ -35,6 +35,25 @@ private slots:
         QVERIFY(!Recipe{}.equalizeStep());
     }
 
+    void samplesAreNamedOrGiven() {
+        const std::string plan = R"("plan":{"method":"weight-svd","ratios":{"c":0.5}})";
+        const auto read = [&](const std::string& field) {
+            return parseRecipe(R"({"steps":[{"step":"compress",)" + field + plan + "}]}");
+        };
+        const auto open = read("");
+        const auto none = read(R"("data":"",)");
+        const auto named = read(R"("data":"pictures",)");
+        QVERIFY(open && none && named);
+        QVERIFY(open->compressStep()->takesGivenData);
+        QVERIFY(!none->compressStep()->takesGivenData && none->compressStep()->data.empty());
+        QVERIFY(!named->compressStep()->takesGivenData);
+        QCOMPARE(named->compressStep()->data, std::string("pictures"));
+        for (const auto& recipe : {open, none, named}) {
+            const auto again = parseRecipe(toJson(*recipe));
+            QVERIFY(again && *again == *recipe);
+        }
+    }
+
     void missingFieldsKeepDefaults() {
         const auto recipe = parseRecipe(R"({"steps":[{"step":"equalize"},{"step":"quantize"}]})");
         QVERIFY(recipe);
@@ -78,8 +97,19 @@ private slots:
                  std::string("equant-cli equalize 'my model'\\''s.onnx' -o equalized.onnx --relu6 replace"));
         CompressStep compressing;
         compressing.data = "d";
-        QCOMPARE(asCommand(compressing, "m.onnx", "a b"),
-                 std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' -o compressed.onnx"));
+        QCOMPARE(
+            asCommand(compressing, "m.onnx", "a b"),
+            std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' --limit 100 -o compressed.onnx"));
+        compressing.samples = 0;
+        compressing.preprocess = "my file.json";
+        compressing.options = {false, false, 32, 7};
+        QCOMPARE(asCommand(compressing, "m.onnx", "d"),
+                 std::string("equant-cli compress m.onnx --plan plan.json --data d --preprocess 'my file.json' "
+                             "--no-refit --positions 32 --seed 7 -o compressed.onnx"));
+        compressing.data.clear();
+        compressing.options = {true};
+        QCOMPARE(asCommand(compressing, "m.onnx", "d"),
+                 std::string("equant-cli compress m.onnx --plan plan.json --plain -o compressed.onnx"));
         QuantizeStep quantizing;
         quantizing.settings.isPerChannel = true;
         const std::string text = asCommand(quantizing, "m.onnx", "a b");

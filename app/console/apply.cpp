@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replays a recipe: all its steps, one command, one file.
+#include <fmt/format.h>
+#include <memory>
+
+#include "app/console/command.h"
+#include "app/console/compression_options.h"
+#include "app/console/equalize_report.h"
+#include "app/console/format.h"
+#include "app/console/options.h"
+#include "app/console/quantization_options.h"
+#include "app/console/quantize_report.h"
+#include "core/base/file.h"
+#include "core/graph/onnx_io.h"
+#include "core/interop/encodings_json.h"
+#include "core/recipe/run.h"
+
+namespace equant::console {
+
+namespace {
+
+struct ApplyCommand {
+    std::string recipe;
+    std::string model;
+    std::string output;
+    std::string encodings;
+    RecipeData data;
+};
+
+CommandResult describeReport(const Step& step, const CompressionReport& report) {
+    const auto& compressing = std::get<CompressStep>(step);
+    std::string text = asText(report);
+    if (report.samples > 0)
+        text += fmt::format("Fitted to {} samples of {}\n", report.samples, compressing.data);
+    else
+        text +=
+            compressing.options.isPlain ? "Plain: no samples were used.\n" : "No samples: the weights alone decided.\n";
+    return {asJson(report), std::move(text)};
+}
+
+CommandResult describeReport(const Step&, const EqualizationProof& proof) {
+    CommandResult result{asJson(proof.report), summaryOf(proof.report)};
+    result.json["equivalence"] = proof.equivalence ? asJson(*proof.equivalence) : nlohmann::json(nullptr);
+    if (proof.equivalence) result.text += "Float outputs: " + asText(*proof.equivalence) + "\n";
+    if (proof.problem) result.text += "The outputs were not compared: " + describe(*proof.problem) + "\n";
+    return result;
+}
+
+CommandResult describeReport(const Step& step, const SimulationReport& report) {
+    return {simulationJson(report),
+            describe(std::get<QuantizeStep>(step).settings) + "\n" + simulationText(report, "float, as prepared")};
+}
+
+CommandResult describeRun(const RecipeRun& run) {
+    CommandResult result{{{"steps", nlohmann::json::array()}}, {}};
+    for (std::size_t i = 0; i < run.steps.size(); ++i) {
+        const StepRun& done = run.steps[i];
+        CommandResult part =
+            std::visit([&](const auto& report) { return describeReport(done.step, report); }, done.report);
+        result.text += fmt::format("{}Step {} of {}: {} ({:.1f} s)\n{}", i > 0 ? "\n" : "", i + 1, run.steps.size(),
+                                   name(done.step), done.seconds, part.text);
+        part.json["step"] = name(done.step);
+        part.json["seconds"] = done.seconds;
+        result.json["steps"].push_back(std::move(part.json));
+    }
+    return result;
+}
+
+/// The optimized network beside the one that was opened; a simulation has scored both already.
+Status addScores(const ApplyCommand& command, const PreparedRecipe& prepared, const Model& model, const RecipeRun& run,
+                 const CommandContext& context, CommandResult& result) {
+    result.json["evaluation"] = nullptr;
+    if (command.data.evaluationPath.empty() || prepared.recipe.quantizeStep()) return {};
+    const RecipeData& data = prepared.data;
+    const auto samples = openSamples(data.evaluationPath, model, data.preprocess, data.evaluationSamples);
+    if (!samples) return fail(samples.error());
+    EvaluateOptions options;
+    options.threads = context.options.threads;
+    const auto scores = scoreChange(model, run.model, **samples, options, context.job);
+    if (!scores) return fail(scores.error());
+    result.json["evaluation"] = asJson(*scores);
+    result.text += asText(*scores);
+    return {};
+}
+
+/// Everything that may fail besides writing is done before.
+Status writeFiles(const ApplyCommand& command, const RecipeRun& run, CommandResult& result) {
+    const SimulationReport* simulated = nullptr;
+    if (!run.steps.empty()) simulated = std::get_if<SimulationReport>(&run.steps.back().report);
+    if (auto written = writeOnnx(run.model, command.output); !written) return written;
+    result.text += fmt::format("Wrote {}\n", command.output);
+    result.json["output"] = command.output;
+    if (command.encodings.empty() || !simulated) return {};
+    if (auto written = writeFileAtomic(command.encodings, writeEncodings(simulated->sim, EncodingsVersion::V1_0_0));
+        !written)
+        return written;
+    result.text += fmt::format("Wrote {}: {} encodings\n", command.encodings, simulated->sim.quantizers.size());
+    return {};
+}
+
+Result<Recipe> readRecipe(const std::string& path) {
+    const auto text = readFile(path);
+    if (!text) return fail(text.error());
+    auto recipe = parseRecipe(*text);
+    if (recipe) return recipe;
+    Error error = recipe.error();
+    if (error.subject.empty()) error.subject = path;
+    return fail(std::move(error));
+}
+
+Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext& context) {
+    for (const auto& target : {command.output, command.encodings})
+        if (const auto status = checkTarget(target); !status) return fail(status.error());
+    const auto recipe = readRecipe(command.recipe);
+    if (!recipe) return fail(recipe.error());
+    if (!command.encodings.empty() && !recipe->quantizeStep())
+        return fail(ErrorCode::InvalidArgument, "The recipe does not quantize: there are no encodings to write.",
+                    "Leave --encodings out, or add a step \"quantize\".", command.recipe);
+    const auto model = readOnnx(command.model);
+    if (!model) return fail(model.error());
+    const auto prepared = prepareRecipe(*recipe, *model, command.model, command.data);
+    if (!prepared) return fail(prepared.error());
+    const auto run = runRecipe(*prepared, *model, context.options.threads, context.job);
+    if (!run) return fail(run.error());
+    CommandResult result = describeRun(*run);
+    if (const auto scored = addScores(command, *prepared, *model, *run, context, result); !scored)
+        return fail(scored.error());
+    if (const auto written = writeFiles(command, *run, result); !written) return fail(written.error());
+    return result;
+}
+
+}  // namespace
+
+void addApply(CommandRegistry& registry) {
+    auto options = std::make_shared<ApplyCommand>();
+    options->data.evaluationSamples = 500;
+    auto* command = registry.add("apply", "Replay a recipe: compress, equalize, quantize, whatever it holds",
+                                 [options](const CommandContext& context) { return runApply(*options, context); });
+    command->add_option("RECIPE", options->recipe, "Recipe (JSON)")->required()->type_name("");
+    command->add_option("--model", options->model, "ONNX file; a recipe names none")->required()->type_name("MODEL");
+    command->add_option("--data", options->data.path, "Samples to fit to and to calibrate on")->type_name("PATH");
+    command->add_option("--eval-data", options->data.evaluationPath, "Samples to score on (default: those of --data)")
+        ->type_name("PATH");
+    const auto addLimit = [&](const char* flag, std::size_t& value, const char* help) {
+        command->add_option(flag, value, help)->check(CLI::NonNegativeNumber.description(""))->type_name("N");
+    };
+    addLimit("--limit", options->data.calibrationSamples, "At most N samples to calibrate on (default 100, 0: all)");
+    addLimit("--eval-limit", options->data.evaluationSamples, "At most N samples to score on (default 500, 0: all)");
+    command->add_option("--preprocess", options->data.preprocess, "imagenet, unit, signed, none, or a JSON file")
+        ->type_name("P");
+    command->add_option("-o,--output", options->output, "ONNX file to write (QDQ where the recipe quantizes)")
+        ->required()
+        ->type_name("OUT");
+    command->add_option("--encodings", options->encodings, "Encodings file to write as well (JSON)")->type_name("ENC");
+}
+
+}  // namespace equant::console
