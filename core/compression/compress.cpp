@@ -247,8 +247,8 @@ private:
     /// A layer that stays as it is, fitted to what now arrives at its input.
     Status refit(LayerSite& site) {
         const LayerGeometry& layer = site.layer.geometry;
-        const bool isPossible = m_cache && m_options.shouldRefit && m_isChanged && layer.groups == 1 &&
-                                layer.inputs > 0 && layer.opType != "ConvTranspose";
+        const bool isPossible =
+            m_cache && m_options.shouldRefit && m_isChanged && layer.inputs > 0 && !layer.sharesWeights;
         if (!isPossible) return {};
         const auto matrix = LayerMatrix::of(m_current.graph, producerOf(m_current.graph, site.output));
         if (!matrix) return {};

@@ -191,7 +191,7 @@ std::vector<CompressibleLayer> compressibleLayers(const Model& model, const Fact
         if (const auto weights = LayerWeights::of(model.graph, index)) {
             layer.geometry = geometryOf(model.graph, *weights, facts);
             const Node* other = readers.otherReader(index);
-            layer.sharesWeights = other != nullptr;
+            layer.geometry.sharesWeights = other != nullptr;
             layer.spatialSvdReason = layer.weightSvdReason = splitReason(*weights, other);
             if (layer.spatialSvdReason.empty()) {
                 layer.spatialSvdReason = spatialSvdReason(node, *weights);

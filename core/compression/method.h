@@ -47,7 +47,8 @@ struct LayerGeometry {
     /// How often one sample applies the weights: output positions (oH * oW; rows of a Gemm), of a ConvTranspose input
     /// positions.
     std::int64_t positions = 1;
-    LayerCost cost;  ///< uncompressed
+    LayerCost cost;              ///< uncompressed
+    bool sharesWeights = false;  ///< other nodes read them, too: changed for this layer alone, they are stored twice
     [[nodiscard]] bool isTransposed() const { return opType == "ConvTranspose"; }
 };
 
@@ -57,7 +58,6 @@ struct CompressibleLayer {
     std::string spatialSvdReason;  ///< why not; empty when it can
     std::string weightSvdReason;
     std::string channelPruningReason;
-    bool sharesWeights = false;  ///< other nodes read them, too: changing them here alone would store them twice
     [[nodiscard]] const std::string& reason(CompressionMethod method) const;
     [[nodiscard]] bool can(CompressionMethod method) const { return reason(method).empty(); }
 };

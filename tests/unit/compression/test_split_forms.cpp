@@ -202,6 +202,57 @@ private slots:
             QVERIFY2(db > 30, told(name, db));
         }
     }
+
+    /// Behind a compressed layer: a whole layer of every kind makes up for some of what was lost.
+    void wholeLayersMakeUpForWhatWasLost() {
+        for (const auto& [name, single, input] : cases()) {
+            Model model = single;
+            const std::int64_t channels = input[1];
+            ModelBuilder front;
+            front.constant("w0", randomTensor({channels, channels, 1, 1}, 5)).node("Conv", {"x", "w0"}, {"z"});
+            Model before = front.build();
+            Shape kernel(input.size(), 1);
+            kernel[0] = kernel[1] = channels;
+            before.graph.initializers[0].tensor = before.graph.initializers[0].tensor.reshaped(kernel);
+            before.graph.nodes[0].name = "front";
+            model.graph.nodes[0].inputs[0] = "z";
+            model.graph.nodes.insert(model.graph.nodes.begin(), before.graph.nodes[0]);
+            model.graph.initializers.push_back(before.graph.initializers[0]);
+            const auto batches = inputsOf(input, 20);
+            const auto source = batchesOf(batches);
+            CompressionPlan plan;
+            plan.choices.push_back({"front", kWeight, 1, channels / 3, false});
+            const auto kept = compress(model, plan, &source, {.shouldRefit = false, .positionsPerSample = 1000});
+            const auto refitted = compress(model, plan, &source, {.positionsPerSample = 1000});
+            QVERIFY2(kept && refitted && refitted->report.layers[0].skipped.empty(), name);
+            const double a = sqnr(model, kept->model, batches), b = sqnr(model, refitted->model, batches);
+            QVERIFY2(b > a + 0.005, told(name, b - a));
+        }
+    }
+
+    void sharedWeightsStayShared() {
+        ModelBuilder builder;
+        builder.input("x", {-1, 6, 8, 8})
+            .output("y")
+            .constant("w0", randomTensor({6, 6, 3, 3}, 1))
+            .constant("w1", randomTensor({6, 6, 3, 3}, 2, -0.3F, 0.3F))
+            .node("Conv", {"x", "w0"}, {"a"})
+            .node("Conv", {"a", "w1"}, {"b"})
+            .node("Identity", {"w1"}, {"copy"})
+            .node("Conv", {"b", "copy"}, {"y"});
+        const Model model = builder.build();
+        const auto batches = inputsOf({2, 6, 8, 8}, 10);
+        const auto source = batchesOf(batches);
+        CompressionPlan plan;
+        for (const char* name : {"Conv_0", "Conv_1"}) plan.choices.push_back({name, kWeight, 0.5, 0, false});
+        const auto refused = compress(model, plan, &source, {});
+        QVERIFY(!refused && refused.error().message.find("\"Conv_3\" reads the same weights") != std::string::npos);
+        plan.choices.pop_back();
+        const auto result = compress(model, plan, &source, {});
+        QVERIFY(result.has_value());
+        QVERIFY(result->report.parametersAfter < result->report.parametersBefore);
+        QVERIFY(result->model.graph.initializer("w1")->tensor == model.graph.initializer("w1")->tensor);
+    }
 };
 
 QTEST_APPLESS_MAIN(TestSplitForms)
