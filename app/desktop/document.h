@@ -159,6 +159,8 @@ public:
     std::vector<const PlanMeasurement*> measurements() const;
     /// Of the plan being edited; null: not measured like that.
     const PlanMeasurement* measurement() const;
+    /// The newest of exactly this step, on whatever samples; null: none.
+    const PlanMeasurement* measurementOf(const CompressStep& step) const;
 
     // Results.
     void addEqualized(std::shared_ptr<const EqualizedModel> result);

@@ -170,4 +170,9 @@ const PlanMeasurement* Document::measurement() const {
     return found == all.rend() ? nullptr : *found;
 }
 
+const PlanMeasurement* Document::measurementOf(const CompressStep& step) const {
+    const auto found = std::ranges::find(m_measurements.rbegin(), m_measurements.rend(), step, &PlanMeasurement::step);
+    return found == m_measurements.rend() ? nullptr : &*found;
+}
+
 }  // namespace equant::ui

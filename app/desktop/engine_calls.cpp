@@ -13,9 +13,7 @@ namespace equant::ui {
 
 namespace {
 
-constexpr std::size_t kProofSamples = 16;
 constexpr std::size_t kPreviewPictures = 6;
-constexpr std::uint64_t kSeed = 1;
 
 QString translated(const char* text) {
     return QCoreApplication::translate("EngineCalls", text);
@@ -65,19 +63,15 @@ Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QStri
 
 Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
                                         const JobContext& job) {
-    auto outcome = equalize(model, options, job);
+    auto outcome = runStep(EqualizeStep{options}, model, data, job);
     if (!outcome) return fail(outcome.error());
     EqualizedModel result;
     result.options = options;
-    result.report = std::move(outcome->report);
     if (auto ranges = weightRanges(outcome->model)) result.ranges = std::move(*ranges);
-    auto proof = compareOutputs(model, outcome->model, data, kProofSamples, kSeed, job);
-    if (proof)
-        result.equivalence = *proof;
-    else if (proof.error().code == ErrorCode::Cancelled)
-        return fail(proof.error());
-    else
-        result.equivalenceProblem = errorText(proof.error());
+    EqualizationProof& proof = outcome->report;
+    result.report = std::move(proof.report);
+    result.equivalence = proof.equivalence;
+    if (proof.problem) result.equivalenceProblem = errorText(*proof.problem);
     result.model = std::make_shared<const Model>(std::move(outcome->model));
     return result;
 }

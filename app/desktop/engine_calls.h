@@ -4,6 +4,7 @@
 #pragma once
 
 #include "app/desktop/document.h"
+#include "core/recipe/run.h"
 
 namespace equant::ui {
 
@@ -16,6 +17,8 @@ Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOption
                                         const JobContext& job);
 
 Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const JobContext& job);
+/// The same choice as the engine takes it.
+RecipeData recipeData(const DataChoice& data);
 
 struct QuantizeRequest {
     std::shared_ptr<const Model> model;      ///< after the applied steps
@@ -57,6 +60,7 @@ struct CompressRequest {
     CompressStep step;
     std::shared_ptr<const CompressedModel> known;  ///< computed before
     std::optional<int> evaluationSamples;          ///< absent: the result is not scored; 0: all
+    std::string evaluationData = {};               ///< samples to score on; empty: those of the step
 };
 
 struct CompressResult {

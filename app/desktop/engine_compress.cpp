@@ -10,8 +10,6 @@
 #include "app/desktop/engine_calls.h"
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
-#include "core/metrics/evaluate.h"
-#include "core/runtime/executor.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -22,16 +20,10 @@ namespace {
 
 constexpr qint64 kLiveMilliseconds = 50;
 constexpr qint64 kSaveMilliseconds = 2000;
-constexpr std::size_t kFitBatch = 8;
 
 Result<std::shared_ptr<const Dataset>> openSamples(const Model& model, const std::string& path,
                                                    const std::string& preprocess, int limit) {
-    DatasetOptions options;
-    options.preprocess = preprocess;
-    options.limit = static_cast<std::size_t>(std::max(0, limit));
-    auto opened = openDataset(std::filesystem::path(path), model, options);
-    if (!opened) return fail(opened.error());
-    return opened->dataset;
+    return equant::openSamples(path, model, preprocess, static_cast<std::size_t>(std::max(0, limit)));
 }
 
 bool isAnyMeasured(const SensitivityTable& table) {
@@ -203,15 +195,7 @@ namespace {
 Result<std::shared_ptr<const CompressedModel>> compressModel(const CompressRequest& request, const JobContext& job) {
     if (request.known) return request.known;
     const Model& model = *request.original->model;
-    std::shared_ptr<const Dataset> samples;
-    BatchSource source;
-    if (!request.step.data.empty()) {
-        auto opened = openSamples(model, request.step.data, request.step.preprocess, request.step.samples);
-        if (!opened) return fail(opened.error());
-        samples = *opened;
-        source = batchesOf(*samples, kFitBatch);
-    }
-    auto outcome = compress(model, request.step.plan, samples ? &source : nullptr, request.step.options, job);
+    auto outcome = runStep(request.step, model, request.step.options.threads, job);
     if (!outcome) return fail(outcome.error());
     CompressedModel result;
     result.step = request.step;
@@ -233,21 +217,17 @@ Result<CompressResult> compressAndScore(const CompressRequest& request, const Jo
     if (!compressed) return fail(compressed.error());
     CompressResult result{*compressed, std::nullopt};
     if (!request.evaluationSamples) return result;
-    auto samples =
-        openSamples(*request.original->model, request.step.data, request.step.preprocess, *request.evaluationSamples);
+    const std::string& scored = request.evaluationData.empty() ? request.step.data : request.evaluationData;
+    auto samples = openSamples(*request.original->model, scored, request.step.preprocess, *request.evaluationSamples);
     if (!samples) return fail(samples.error());
-    auto reference = Executor::create(*request.original->model);
-    if (!reference) return fail(reference.error());
-    auto candidate = Executor::create(*result.model->prepared->model);
-    if (!candidate) return fail(candidate.error());
-    auto scores = evaluateAll({*reference, *candidate}, *reference, **samples, {}, job);
+    auto scores = scoreChange(*request.original->model, *result.model->prepared->model, **samples, {}, job);
     if (!scores) return fail(scores.error());
     const CompressionReport& report = result.model->report;
     PlanMeasurement& measurement = result.measurement.emplace();
     measurement.step = request.step;
     measurement.evaluationSamples = *request.evaluationSamples;
-    measurement.floating = scores->at(0);
-    measurement.score = scores->at(1);
+    measurement.floating = std::move(scores->before);
+    measurement.score = std::move(scores->after);
     measurement.macsRatio = report.macsRatio;
     measurement.sizeRatio = report.sizeRatio;
     measurement.compressedLayers = static_cast<int>(

@@ -10,7 +10,6 @@
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 #include "core/interop/qdq_export.h"
-#include "core/quantization/simulate.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/plot_scene.h"
 
@@ -26,17 +25,9 @@ QString translated(const char* text) {
     return QCoreApplication::translate("EngineCalls", text);
 }
 
-Result<std::shared_ptr<const Dataset>> openSamples(const QuantizeRequest& request, const QString& path, int limit) {
-    DatasetOptions options;
-    options.preprocess = toStdString(request.data.preprocess);
-    options.limit = static_cast<std::size_t>(std::max(0, limit));
-    auto opened = openDataset(toPath(path), *request.model, options);
-    if (!opened) return fail(opened.error());
-    return opened->dataset;
-}
-
 Result<QuantSim> calibrateFor(const QuantizeRequest& request, const JobContext& job) {
-    auto samples = openSamples(request, request.data.path, request.data.calibrationSamples);
+    const RecipeData data = recipeData(request.data);
+    auto samples = openSamples(data.path, *request.model, data.preprocess, data.calibrationSamples);
     if (!samples) return fail(samples.error());
     return calibrate(*request.model, **samples, request.settings, {}, job);
 }
@@ -73,18 +64,19 @@ std::vector<LayerNoise> describeLayers(const SimulationReport& report) {
 
 }  // namespace
 
+RecipeData recipeData(const DataChoice& data) {
+    const auto count = [](int samples) { return static_cast<std::size_t>(std::max(0, samples)); };
+    return {toStdString(data.path), toStdString(data.evaluationPath), toStdString(data.preprocess),
+            count(data.calibrationSamples), count(data.evaluationSamples)};
+}
+
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
     QElapsedTimer clock;
     clock.start();
-    auto calibration = openSamples(request, request.data.path, request.data.calibrationSamples);
-    if (!calibration) return fail(calibration.error());
-    const QString& scored = request.data.evaluationPath.isEmpty() ? request.data.path : request.data.evaluationPath;
-    auto evaluation = openSamples(request, scored, request.data.evaluationSamples);
-    if (!evaluation) return fail(evaluation.error());
     SimulationOptions options;
     options.layerSamples = kNoiseSamples;
     options.reference = request.reference.get();
-    auto report = simulate(*request.model, **calibration, **evaluation, request.settings, options, job);
+    auto report = runStep(QuantizeStep{request.settings}, *request.model, recipeData(request.data), options, job);
     if (!report) return fail(report.error());
     QuantizationResult result;
     result.settings = request.settings;

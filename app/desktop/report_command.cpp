@@ -72,6 +72,8 @@ void addOptions(QCommandLineParser& parser) {
         QString::number(defaults.calibrationSamples));
     add({u"eval-limit"_s}, tr("At most N samples to score on, 0: all."), u"N"_s,
         QString::number(defaults.evaluationSamples));
+    add({u"sensitivity"_s}, tr("Sensitivity table to show (default: predicted when the recipe compresses)."),
+        u"file"_s);
     add({u"o"_s, u"output"_s}, tr("The PDF to write."), u"file"_s);
     add({u"png"_s}, tr("Also write every page and every plot as PNG into this folder."), u"folder"_s);
     add({u"paper"_s}, tr("a4 or letter."), u"size"_s, u"a4"_s);
@@ -91,6 +93,7 @@ tl::expected<Command, QString> read(const QCommandLineParser& parser) {
     command.request.modelPath = parser.value(u"model"_s);
     if (command.request.modelPath.isEmpty()) return tl::unexpected(tr("--model is missing: a recipe names none."));
     command.pictures = parser.value(u"png"_s);
+    command.request.sensitivityPath = parser.value(u"sensitivity"_s);
     command.isQuiet = parser.isSet(u"quiet"_s);
     command.request.shouldCompare = !parser.isSet(u"no-comparison"_s);
     const QString paper = parser.value(u"paper"_s).toLower();
@@ -138,7 +141,8 @@ Result<QStringList> run(const Command& command, const JobContext& job) {
     Document document;
     if (const auto status = runRecipe(request, document, say, job); !status) return fail(status.error());
     say(tr("Hashing the data"));
-    const auto facts = gatherReportFacts(*document.loaded(), document.state().data, job);
+    const auto facts =
+        gatherReportFacts(*document.loaded(), document.state().data, job, document.state().recipe.compressStep());
     if (!facts) return fail(facts.error());
     say(tr("Writing %1").arg(command.output));
     return saveReport(makeReport(document, *facts, reportDate()), command.output, command.isLetter, command.pictures);

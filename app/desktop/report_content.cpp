@@ -32,30 +32,15 @@ QString tr(const char* text, int n = -1) {
     return QCoreApplication::translate("Report", text, nullptr, n);
 }
 
-template <typename Plot>
-Figure figure(std::shared_ptr<Plot> plot, const QString& name, const QString& caption) {
-    return {name, caption,
-            [plot = std::move(plot)](QPainter& painter, const QRectF& rect) { plot->paintTo(&painter, rect); }};
+/// Whether equalization and quantization began with a compressed network.
+bool isCompressed(const Document& document) {
+    return document.base() != document.loaded();
 }
 
 /// The layer with the most uneven channels.
 const ChannelRanges* mostUneven(const LoadedModel& loaded) {
     const auto worst = std::ranges::max_element(loaded.ranges, {}, &ChannelRanges::imbalance);
     return worst == loaded.ranges.end() || worst->imbalance() <= 0 ? nullptr : &*worst;
-}
-
-QString intervalText(const std::optional<Interval>& interval) {
-    if (!interval) return u"–"_s;
-    return tr("%1 to %2").arg(QLocale().toString(interval->low, 'f', 1), QLocale().toString(interval->high, 'f', 1));
-}
-
-QString sqnrText(const std::optional<double>& db) {
-    if (!db) return u"–"_s;
-    return std::isfinite(*db) ? tr("%1 dB").arg(QLocale().toString(*db, 'f', 1)) : tr("exact");
-}
-
-QString scoreValue(const DecisiveScore& score) {
-    return score.isPercent ? percentOrDash(score.value) : sqnrText(score.value);
 }
 
 /// Quantized without equalization, if that was measured beside the result shown.
@@ -94,7 +79,11 @@ std::optional<double> middleBits(const std::vector<ChannelRanges>& ranges) {
 }
 
 Table beforeAfterTable(const Document& document) {
-    Table table{tr("Before and after"), {{tr("Figure"), Column::Kind::Text}, {tr("as opened")}, {tr("equalized")}}, {}};
+    Table table{tr("Before and after"),
+                {{tr("Figure"), Column::Kind::Text},
+                 {isCompressed(document) ? tr("compressed") : tr("as opened")},
+                 {tr("equalized")}},
+                {}};
     const auto after = document.shownEqualized();
     if (!after) return table;
     const auto uneven = [](const std::vector<ChannelRanges>& ranges) {
@@ -172,6 +161,7 @@ void addFindings(Section& section, const Document& document) {
     };
     const LoadedModel& loaded = *document.loaded();
     bullet(costSentence(loaded));
+    bullet(compressionFinding(document));
     const auto equalized = document.shownEqualized();
     bullet(rangesSentence(*document.base(), equalized.get()));
     if (equalized) bullet(equivalenceText(*equalized).text + u'.');
@@ -210,6 +200,20 @@ void dropEmptyColumns(Table& table) {
     }
 }
 
+QString intervalText(const std::optional<Interval>& interval) {
+    if (!interval) return u"–"_s;
+    return tr("%1 to %2").arg(QLocale().toString(interval->low, 'f', 1), QLocale().toString(interval->high, 'f', 1));
+}
+
+QString sqnrText(const std::optional<double>& db) {
+    if (!db) return u"–"_s;
+    return std::isfinite(*db) ? tr("%1 dB").arg(QLocale().toString(*db, 'f', 1)) : tr("exact");
+}
+
+QString scoreValue(const DecisiveScore& score) {
+    return score.isPercent ? percentOrDash(score.value) : sqnrText(score.value);
+}
+
 QString fixedOrDash(std::optional<double> value, int decimals) {
     return value && std::isfinite(*value) ? QLocale().toString(*value, 'f', decimals) : u"–"_s;
 }
@@ -227,6 +231,8 @@ Section summarySection(const Document& document) {
                 tr("of %1 that compute").arg(loaded.inspection.layers.size())},
                {tr("opset %1").arg(loaded.model->opset()), tr("ONNX"),
                 tr("%n batch norm(s) folded", static_cast<int>(loaded.fold.folded.size()))}}});
+    if (Tiles compressed = compressionTiles(document); !compressed.tiles.empty())
+        section.blocks.emplace_back(std::move(compressed));
     if (Tiles scores = scoreTiles(document); !scores.tiles.empty()) section.blocks.emplace_back(std::move(scores));
     return section;
 }
@@ -266,11 +272,13 @@ Section rangesSection(const Document& document) {
         const EquivalenceText proof = equivalenceText(*after);
         section.blocks.emplace_back(paragraph(proof.text + u". "_s + proof.details + u'.', Style::Note));
     }
-    section.blocks.emplace_back(
-        paragraph(tr("“Before” is the model with its batch norms folded, as hardware computes it. A channel's range is "
-                     "its largest magnitude; effective bits are log2 of the steps that it covers of the 8-bit grid "
-                     "which the whole tensor shares."),
-                  Style::Note));
+    section.blocks.emplace_back(paragraph(
+        (isCompressed(document) ? tr("“Before” is the compressed model.")
+                                : tr("“Before” is the model with its batch norms folded, as hardware computes it.")) +
+            u' ' +
+            tr("A channel's range is its largest magnitude; effective bits are log2 of the steps that it "
+               "covers of the 8-bit grid which the whole tensor shares."),
+        Style::Note));
     return section;
 }
 
@@ -335,6 +343,7 @@ report::Report makeReport(const Document& document, const ReportFacts& facts, co
     report.creator = tr("Equant %1").arg(QCoreApplication::applicationVersion());
     const QString day = date.toUTC().date().toString(Qt::ISODate);
     QStringList done;
+    if (isCompressed(document)) done << tr("compression");
     if (document.shownEqualized()) done << tr("cross-layer equalization");
     if (document.quantization()) done << tr("simulated quantization");
     report.subtitle =
@@ -345,13 +354,13 @@ report::Report makeReport(const Document& document, const ReportFacts& facts, co
     };
     add(summarySection(document));
     add(findingsSection(document));
+    add(compressionSection(document));
     add(rangesSection(document));
     add(quantizationSection(document));
     add(layerSection(document));
     add(skippedSection(document));
     add(provenanceSection(document, facts, date));
-    report.attachments.push_back(
-        {u"recipe.json"_s, u"application/json"_s, QByteArray::fromStdString(toJson(reportedRecipe(document)))});
+    report.attachments = reportAttachments(document);
     return report;
 }
 

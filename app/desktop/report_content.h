@@ -17,6 +17,7 @@ struct ReportFacts {
         QString hash;         ///< over contents of the samples used and their preprocessing
         std::size_t samples = 0;
     };
+    std::optional<Data> fitting;  ///< what a compression was fitted to
     std::optional<Data> calibration;
     std::optional<Data> evaluation;  ///< absent: the calibration data
     QString preprocessing;
@@ -24,7 +25,9 @@ struct ReportFacts {
 };
 
 /// Reads the samples used to hash them. Fails where data cannot be read, and Cancelled.
-Result<ReportFacts> gatherReportFacts(const LoadedModel& loaded, const DataChoice& data, const JobContext& job);
+/// `compressing`: the compression of the recipe, null without one.
+Result<ReportFacts> gatherReportFacts(const LoadedModel& loaded, const DataChoice& data, const JobContext& job,
+                                      const CompressStep* compressing = nullptr);
 
 /// GUI thread: the plots are widgets. The document may change or go afterwards.
 report::Report makeReport(const Document& document, const ReportFacts& facts, const QDateTime& date);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "app/desktop/engine_calls.h"
+#include "core/base/file.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -34,6 +35,101 @@ Status quantizeInto(Document& document, const std::shared_ptr<const Model>& mode
     return {};
 }
 
+Result<SensitivityTable> readSensitivity(const QString& path, const Model& model, std::int64_t multiple) {
+    const auto text = readFile(toPath(path));
+    if (!text) return fail(text.error());
+    auto table = parseSensitivity(*text);
+    if (table) table = fitToModel(std::move(*table), model, multiple);
+    if (table) return table;
+    Error error = table.error();
+    if (error.subject.empty()) error.subject = toStdString(path);
+    return fail(std::move(error));
+}
+
+std::vector<CompressionMethod> methodsOf(const CompressionPlan& plan) {
+    std::vector<CompressionMethod> methods;
+    for (const LayerChoice& choice : plan.choices)
+        if (std::ranges::find(methods, choice.method) == methods.end()) methods.push_back(choice.method);
+    std::ranges::sort(methods);
+    return methods;
+}
+
+/// The setup and plan as if they had been made in the window.
+void adopt(const CompressStep& step, DocumentState& state) {
+    CompressionSetup& setup = state.compression;
+    state.plan = step.plan;
+    setup.methods = methodsOf(step.plan);
+    setup.multiple = static_cast<int>(std::clamp<std::int64_t>(step.plan.multiple, 1, 128));
+    setup.isPlain = step.options.isPlain;
+    setup.calibrationSamples = step.samples;
+    setup.evaluationSamples = state.data.evaluationSamples;
+    if (step.plan.costMetric == CostMetric::Parameters) setup.target = TargetKind::Size;
+}
+
+/// Compresses and, where there are samples, scores the result beside the original.
+Status compressInto(Document& document, const CompressStep& step, const JobContext& job) {
+    const DataChoice& data = document.state().data;
+    CompressRequest request{document.loaded(), step, nullptr, std::nullopt};
+    request.evaluationData = toStdString(data.evaluationPath.isEmpty() ? data.path : data.evaluationPath);
+    if (!request.evaluationData.empty() || !step.data.empty()) request.evaluationSamples = data.evaluationSamples;
+    auto compressed = compressAndScore(request, job);
+    if (!compressed) return fail(compressed.error());
+    document.addCompressed(compressed->model);
+    if (compressed->measurement) document.addMeasurement(std::move(*compressed->measurement));
+    return {};
+}
+
+/// Without a table at hand: the output errors of all layers, from one pass over the samples of the compression.
+Status predictInto(Document& document, const CompressStep& step, const JobContext& job) {
+    SweepRequest request;
+    request.original = document.loaded();
+    request.key = document.sweepKey();
+    request.key.data = step.data;
+    request.key.preprocess = step.preprocess;
+    request.setup = document.state().compression;
+    auto sweep = sweepSensitivity(
+        request, [](const Sweep&) {}, job);
+    if (!sweep) return fail(sweep.error());
+    document.setSweep({document.sweepKey(), sweep->table});
+    return {};
+}
+
+Status equalizeInto(Document& document, const EqualizeStep& step, const JobContext& job) {
+    const auto data = document.data();
+    auto equalized = equalizeAndProve(*document.base()->model, step.options, data ? data->dataset.get() : nullptr, job);
+    if (!equalized) return fail(equalized.error());
+    if (const CompressStep* compressing = document.state().recipe.compressStep()) equalized->compressed = *compressing;
+    document.addEqualized(std::make_shared<const EqualizedModel>(std::move(*equalized)));
+    return {};
+}
+
+/// Opens the model and checks the recipe against it: what the steps begin with.
+Status prepare(const ReportRequest& request, Document& document, const JobContext& job) {
+    const QString path = QFileInfo(request.modelPath).absoluteFilePath();
+    auto loaded = loadModel(path, job);
+    if (!loaded) return fail(loaded.error());
+    const Model& model = *loaded->model;
+    auto prepared = prepareRecipe(request.recipe, model, toPath(path), recipeData(request.data));
+    if (!prepared) return fail(prepared.error());
+    DocumentState state;
+    state.recipe = std::move(prepared->recipe);
+    state.data = request.data;
+    state.data.preprocess = toQString(prepared->data.preprocess);
+    if (const EqualizeStep* step = state.recipe.equalizeStep()) state.equalize = step->options;
+    if (const QuantizeStep* step = state.recipe.quantizeStep()) state.quantization = step->settings;
+    if (const CompressStep* step = state.recipe.compressStep()) adopt(*step, state);
+    std::shared_ptr<const SensitivityTable> table;
+    if (!request.sensitivityPath.isEmpty()) {
+        auto read = readSensitivity(request.sensitivityPath, model, state.compression.multiple);
+        if (!read) return fail(read.error());
+        table = std::make_shared<const SensitivityTable>(std::move(*read));
+        state.compression.methods = equant::methodsOf(*table);
+    }
+    document.setModel(std::make_shared<const LoadedModel>(std::move(*loaded)), state);
+    if (table) document.setSweep({document.sweepKey(), std::move(table)});
+    return {};
+}
+
 }  // namespace
 
 QString preprocessingBeside(const LoadedModel& loaded) {
@@ -42,52 +138,31 @@ QString preprocessingBeside(const LoadedModel& loaded) {
 
 Status runRecipe(const ReportRequest& request, Document& document, const std::function<void(const QString&)>& say,
                  const JobContext& job) {
-    const EqualizeStep* equalizing = request.recipe.equalizeStep();
-    const QuantizeStep* quantizing = request.recipe.quantizeStep();
-    if (quantizing && request.data.path.isEmpty())
-        return fail(ErrorCode::InvalidArgument, "The recipe quantizes, which needs data to calibrate on.",
-                    "Add --data with an image folder, an .npy file or ONNX test data.");
-
-    const auto isKnown = [](const Step& step) {
-        return std::holds_alternative<EqualizeStep>(step) || std::holds_alternative<QuantizeStep>(step);
-    };
-    if (!std::ranges::all_of(request.recipe.steps, isKnown))
-        return fail(
-            ErrorCode::Unsupported, "The recipe has a step that a report cannot carry out yet.",
-            "Reports carry out \"equalize\" and \"quantize\": run the other steps first, on a file of their own.");
     say(tr("Opening %1").arg(QFileInfo(request.modelPath).fileName()));
-    auto loaded = loadModel(QFileInfo(request.modelPath).absoluteFilePath(), job);
-    if (!loaded) return fail(loaded.error());
-    DocumentState state;
-    state.recipe = request.recipe;
-    state.data = request.data;
-    if (state.data.preprocess.isEmpty()) state.data.preprocess = preprocessingBeside(*loaded);
-    if (equalizing) state.equalize = equalizing->options;
-    if (quantizing) state.quantization = quantizing->settings;
-    document.setModel(std::make_shared<const LoadedModel>(std::move(*loaded)), state);
-
-    if (!request.data.path.isEmpty()) {
+    if (auto status = prepare(request, document, job); !status) return status;
+    // By value: documents change while results are filed in them.
+    const Recipe recipe = document.state().recipe;
+    const EqualizeStep* equalizing = recipe.equalizeStep();
+    const DataChoice choice = document.state().data;
+    if (!choice.path.isEmpty()) {
         say(tr("Opening the data"));
-        auto data = loadData(*document.loaded()->model, state.data, job);
+        auto data = loadData(*document.loaded()->model, choice, job);
         if (!data) return fail(data.error());
         document.setData(std::make_shared<const LoadedData>(std::move(*data)));
     }
-    if (const CompressStep* compressing = request.recipe.compressStep()) {
+    if (const CompressStep* step = recipe.compressStep()) {
+        if (!document.sensitivity() && !step->data.empty() && !step->options.isPlain && !step->plan.choices.empty()) {
+            say(tr("Predicting how sensitive each layer is"));
+            if (auto status = predictInto(document, *step, job); !status) return status;
+        }
         say(tr("Compressing"));
-        auto compressed = compressAndScore({document.loaded(), *compressing, nullptr, std::nullopt}, job);
-        if (!compressed) return fail(compressed.error());
-        document.addCompressed(compressed->model);
+        if (auto status = compressInto(document, *step, job); !status) return status;
     }
     if (equalizing) {
         say(tr("Equalizing and comparing outputs"));
-        const auto data = document.data();
-        auto equalized =
-            equalizeAndProve(*document.base()->model, equalizing->options, data ? data->dataset.get() : nullptr, job);
-        if (!equalized) return fail(equalized.error());
-        if (const CompressStep* step = request.recipe.compressStep()) equalized->compressed = *step;
-        document.addEqualized(std::make_shared<const EqualizedModel>(std::move(*equalized)));
+        if (auto status = equalizeInto(document, *equalizing, job); !status) return status;
     }
-    if (!quantizing) return {};
+    if (!recipe.quantizeStep()) return {};
     if (equalizing && request.shouldCompare) {
         say(tr("Simulating quantization without equalization, to compare with"));
         if (auto status = quantizeInto(document, document.base()->folded, std::nullopt, job); !status) return status;

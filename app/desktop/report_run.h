@@ -10,12 +10,14 @@ struct ReportRequest {
     QString modelPath;
     Recipe recipe;
     DataChoice data;
+    /// Sensitivities to show (docs/formats/compression.md); empty: predicted from the samples of a compression.
+    QString sensitivityPath;
     /// Quantize also without the equalization of the recipe, to compare with.
     bool shouldCompare = true;
 };
 
 /// Fills `document` on the calling (GUI) thread, which it blocks; `say` is told every step before it begins.
-/// InvalidArgument when a step needs data and none are given; else what the steps themselves say.
+/// What cannot work is refused before the work begins, as prepareRecipe() says; then what the steps themselves say.
 Status runRecipe(const ReportRequest& request, Document& document, const std::function<void(const QString&)>& say,
                  const JobContext& job);
 

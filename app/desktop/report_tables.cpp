@@ -91,7 +91,7 @@ Section layerSection(const Document& document) {
                  {tr("in net dB")}},
                 {}};
     int left = 0;
-    for (const LayerRow& row : layerRows(document)) {
+    for (const LayerRow& row : layerRows(document, false)) {
         if (row.weightShape.isEmpty() && row.macs == 0) {
             ++left;
             continue;
@@ -104,8 +104,8 @@ Section layerSection(const Document& document) {
     }
     if (table.rows.empty()) return {};
     dropEmptyColumns(table);
-    Section section{tr("Layers"), {}};
-    addCost(section, *document.loaded(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 54);
+    Section section{document.base() == document.loaded() ? tr("Layers") : tr("Layers of the compressed network"), {}};
+    addCost(section, *document.base(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 54);
     section.blocks.emplace_back(std::move(table));
     QString note =
         tr("Number in order of execution. Widest / median: largest over median channel range of the weights. "
@@ -124,6 +124,7 @@ Section skippedSection(const Document& document) {
         {}};
     for (const UnsupportedNode& node : loaded.inspection.unsupported)
         table.rows.push_back({tr("running"), toQString(node.label), toQString(node.opType + ": " + node.reason)});
+    addUncompressed(table, document);
     for (const KeptBatchNorm& kept : loaded.fold.kept)
         table.rows.push_back({tr("folding"), toQString(kept.batchNorm), toQString(kept.reason)});
     if (const auto equalized = document.shownEqualized()) addPairs(table, equalized->report);

@@ -276,9 +276,8 @@ void Session::writeReport(const QString& path) {
     const QString pictures = info.dir().filePath(info.completeBaseName() + u"-pictures"_s);
     m_jobs.start<ReportFacts>(
         this, u"report"_s, tr("Write %1").arg(info.fileName()),
-        [loaded = m_document.loaded(), data = m_document.state().data](const JobContext& job) {
-            return gatherReportFacts(*loaded, data, job);
-        },
+        [loaded = m_document.loaded(), data = m_document.state().data, recipe = m_document.state().recipe](
+            const JobContext& job) { return gatherReportFacts(*loaded, data, job, recipe.compressStep()); },
         [this, path, pictures, loaded = m_document.loaded()](std::shared_ptr<const ReportFacts> facts) {
             if (m_document.loaded() != loaded) return;  // another model was opened meanwhile
             const auto written =

@@ -200,11 +200,7 @@ void Session::importSensitivity(const QString& path) {
     auto table = fitToModel(std::move(*parsed), *m_document.loaded()->model, m_document.state().compression.multiple);
     if (!table) return report(activity, table.error());
     // It counts as the answer to the present settings; the methods it was made with become the chosen ones.
-    std::vector<CompressionMethod> methods;
-    for (const LayerSensitivity& layer : table->layers)
-        if (!layer.cells.empty() && std::ranges::find(methods, layer.method) == methods.end())
-            methods.push_back(layer.method);
-    std::ranges::sort(methods);
+    const std::vector<CompressionMethod> methods = methodsOf(*table);
     if (!methods.empty())
         m_document.edit(tr("Import sensitivities %1").arg(QFileInfo(path).fileName()),
                         [&](DocumentState& state) { state.compression.methods = methods; });

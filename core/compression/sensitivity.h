@@ -84,6 +84,9 @@ Result<SensitivityTable> measureSensitivity(
 /// the layers of the table that the model has not.
 Result<SensitivityTable> fitToModel(SensitivityTable table, const Model& model, std::int64_t multiple = 1);
 
+/// The methods that the table has cells for, each once, in the order of their enum.
+[[nodiscard]] std::vector<CompressionMethod> methodsOf(const SensitivityTable& table);
+
 /// docs/formats; field names of `equant-cli sensitivity`.
 [[nodiscard]] std::string toJson(const SensitivityTable& table);
 Result<SensitivityTable> parseSensitivity(std::string_view json);

@@ -142,6 +142,15 @@ std::string_view name(SensitivityMetric metric) {
     return "";
 }
 
+std::vector<CompressionMethod> methodsOf(const SensitivityTable& table) {
+    std::vector<CompressionMethod> methods;
+    for (const LayerSensitivity& layer : table.layers)
+        if (!layer.cells.empty() && std::ranges::find(methods, layer.method) == methods.end())
+            methods.push_back(layer.method);
+    std::ranges::sort(methods);
+    return methods;
+}
+
 std::string toJson(const SensitivityTable& table) {
     std::set<double> ratios;
     std::set<CompressionMethod> methods;

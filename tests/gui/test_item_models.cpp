@@ -157,6 +157,8 @@ private slots:
                                        << "Conv";
         QTest::newRow("other type") << "/stem/relu6/Clip"
                                     << "stem/relu6";
+        QTest::newRow("half of a split layer") << "/stem/conv/Conv.second"
+                                               << "stem.second";
         QTest::newRow("empty") << ""
                                << "";
         QTest::newRow("slashes") << "//"

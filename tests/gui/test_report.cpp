@@ -46,6 +46,15 @@ QStringList titlesOf(const report::Report& report) {
     return titles;
 }
 
+QStringList figuresOf(const report::Report& report) {
+    QStringList names;
+    for (const report::Section& section : report.sections)
+        for (const report::Block& block : section.blocks)
+            if (const auto* row = std::get_if<report::FigureRow>(&block))
+                for (const report::Figure& figure : row->figures) names << figure.name;
+    return names;
+}
+
 }  // namespace
 
 class TestReport : public QObject {
@@ -68,9 +77,18 @@ private:
         return request;
     }
     static report::Report reportOf(const Document& document) {
-        const auto facts = gatherReportFacts(*document.loaded(), document.state().data, {});
+        const auto facts =
+            gatherReportFacts(*document.loaded(), document.state().data, {}, document.state().recipe.compressStep());
         return facts ? makeReport(document, *facts, QDateTime::fromSecsSinceEpoch(1700000000, Qt::UTC))
                      : report::Report{};
+    }
+    /// Compress, equalize, quantize.
+    Recipe wholeRecipe() const {
+        CompressStep step;
+        step.plan.choices = {{"Conv_0", CompressionMethod::SpatialSvd, 0.6}};
+        step.options.seed = 5;
+        step.takesGivenData = true;
+        return {{step, EqualizeStep{}, QuantizeStep{}}};
     }
     int run(const QStringList& arguments) const { return runReportCommand(QStringList{u"report"_s} + arguments); }
 
@@ -118,6 +136,153 @@ private slots:
         QCOMPARE(report.attachments.size(), std::size_t(1));
         const auto inside = parseRecipe(report.attachments.front().bytes.toStdString());
         QVERIFY(inside && *inside == request(true).recipe);
+    }
+
+    void tellsOfCompression() {
+        Document document;
+        ReportRequest whole = request(true);
+        whole.recipe = wholeRecipe();
+        QStringList steps;
+        const auto status = runRecipe(whole, document, [&](const QString& step) { steps << step; }, {});
+        QVERIFY2(status, status ? "" : status.error().message.c_str());
+        QCOMPARE(steps.size(), 7);
+        QVERIFY(document.isQuantizationFresh());
+        const CompressStep* step = document.state().recipe.compressStep();
+        QVERIFY(step && document.compressedFor(*step) && document.measurementOf(*step));
+        QVERIFY(document.base() != document.loaded());
+        QVERIFY(document.shownEqualized() && document.quantization()->compressed == *step);
+        QVERIFY(document.sensitivity());
+
+        const report::Report report = reportOf(document);
+        const QStringList titles = titlesOf(report);
+        QVERIFY(titles.indexOf(QStringLiteral("Compression")) > 0);
+        QVERIFY(titles.indexOf(QStringLiteral("Compression")) < titles.indexOf(QStringLiteral("Weight ranges")));
+        const QStringList figures = figuresOf(report);
+        for (const char* name :
+             {"compression-sensitivity", "compression-ratios", "compression-savings", "compression-frontier"})
+            QVERIFY2(figures.contains(QLatin1String(name)), name);
+        const CompressibleLayer& last = document.loaded()->compressible.back();  // a 1x1 kernel
+        const QString reason = QString::fromStdString(last.reason(CompressionMethod::SpatialSvd));
+        QVERIFY(!reason.isEmpty());
+        const QString text = allText(report);
+        for (const QString& expected :
+             {QStringLiteral("spatial SVD"), reason.left(12), QStringLiteral("output SQNR"),
+              QStringLiteral("compressed, measured"), QStringLiteral("fitted to 16 sample"), QStringLiteral("seed 5"),
+              QStringLiteral("Compression data"), QStringLiteral("≈"), QStringLiteral("Layers of the compressed")})
+            QVERIFY2(text.contains(expected), qPrintable(expected));
+        QVERIFY2(!text.contains(m_folder.path()), "the report tells where its files were");
+        QStringList names;
+        for (const report::Attachment& file : report.attachments) {
+            names << file.name;
+            QVERIFY2(!file.bytes.contains(m_folder.path().toUtf8()), qPrintable(file.name));
+        }
+        QCOMPARE(names, QStringList({u"recipe.json"_s, u"plan.json"_s, u"sensitivity.json"_s}));
+        QVERIFY(parseRecipe(report.attachments[0].bytes.toStdString()));
+        QVERIFY(*parsePlan(report.attachments[1].bytes.toStdString()) == step->plan);
+        QVERIFY(parseSensitivity(report.attachments[2].bytes.toStdString()));
+    }
+
+    void predictionsLookOtherThanMeasurements() {
+        Document document;
+        ReportRequest whole = request(true);
+        whole.recipe = wholeRecipe();
+        whole.recipe.steps.resize(1);
+        auto& compressing = std::get<CompressStep>(whole.recipe.steps.front());
+        compressing.plan.predicted = PlanPrediction{0.8, 0.9, 77.7, 1.5};
+        QVERIFY(runRecipe(whole, document, [](const QString&) {}, {}));
+        int predicted = 0, measured = 0;
+        for (const report::Section& section : reportOf(document).sections)
+            for (const report::Block& block : section.blocks)
+                if (const auto* tiles = std::get_if<report::Tiles>(&block))
+                    for (const report::Tile& tile : tiles->tiles) {
+                        if (tile.label.contains(QStringLiteral("predicted"))) {
+                            ++predicted;
+                            QVERIFY(tile.isPredicted);
+                            QVERIFY2(tile.value.startsWith(u'≈'), qPrintable(tile.value));
+                        }
+                        if (tile.label.contains(QStringLiteral(", measured"))) {
+                            ++measured;
+                            QVERIFY(!tile.isPredicted && !tile.value.contains(u'≈'));
+                        }
+                    }
+        QCOMPARE(predicted, 1);
+        QCOMPARE(measured, 1);
+        // On the page: italics in another colour.
+        const report::Report report = reportOf(document);
+        const report::Layout layout = layOut(report, report::Paper::A4);
+        const auto& texts = layout.pages.front().texts;
+        const auto tile = std::ranges::find_if(texts, [](const auto& item) { return item.text.startsWith(u'≈'); });
+        QVERIFY(tile != texts.end());
+        QVERIFY(tile->font.italic());
+        QVERIFY(std::ranges::any_of(texts, [&](const auto& item) {
+            return item.font.pixelSize() == tile->font.pixelSize() && !item.font.italic() &&
+                   item.colour != tile->colour;
+        }));
+    }
+
+    void sensitivitiesComeFromAFile() {
+        Document document;
+        ReportRequest whole = request(true);
+        whole.recipe = wholeRecipe();
+        whole.recipe.steps.resize(1);
+        QVERIFY(runRecipe(whole, document, [](const QString&) {}, {}));
+        SensitivityTable table = *document.sensitivity();
+        table.metric = SensitivityMetric::Top1;
+        table.baseline = 62.5;
+        for (LayerSensitivity& layer : table.layers)
+            for (SensitivityCell& cell : layer.cells) cell.score = 60.0, cell.samples = 16;
+        const QString path = m_folder.filePath(QStringLiteral("sensitivity.json"));
+        QVERIFY(writeText(path, QByteArray::fromStdString(toJson(table))));
+        whole.sensitivityPath = path;
+        QStringList steps;
+        QVERIFY(runRecipe(whole, document, [&](const QString& step) { steps << step; }, {}));
+        QCOMPARE(steps.size(), 3);  // nothing to predict
+        QVERIFY(document.sensitivity()->baseline == 62.5);
+        const QString text = allText(reportOf(document));
+        QVERIFY(text.contains(QStringLiteral("score: top1")));
+        QVERIFY(text.contains(QStringLiteral("--sensitivity sensitivity.json")));
+
+        // Also without a compression.
+        whole.recipe.steps.clear();
+        QVERIFY(runRecipe(whole, document, [](const QString&) {}, {}));
+        const report::Report mapOnly = reportOf(document);
+        QVERIFY(figuresOf(mapOnly).contains(QStringLiteral("compression-sensitivity")));
+        QVERIFY(!figuresOf(mapOnly).contains(QStringLiteral("compression-savings")));
+
+        table.layers.front().name = "elsewhere";
+        QVERIFY(writeText(path, QByteArray::fromStdString(toJson(table))));
+        const auto refused = runRecipe(whole, document, [](const QString&) {}, {});
+        QVERIFY(!refused && describe(refused.error()).find("elsewhere") != std::string::npos);
+    }
+
+    void manyLayersStayOnTheirPages() {
+        const auto parts = [](std::size_t layers) {
+            Document document;
+            test::ModelBuilder builder;
+            builder.input("x0", {-1, 4, 4, 4}).output("x" + std::to_string(layers), {-1, 4, 4, 4});
+            CompressStep step;
+            for (std::size_t i = 0; i < layers; ++i) {
+                const std::string n = std::to_string(i);
+                builder.constant("w" + n, test::randomTensor({4, 4, 3, 3}, unsigned(i)))
+                    .node("Conv", {"x" + n, "w" + n}, {"x" + std::to_string(i + 1)},
+                          {{"pads", std::vector<std::int64_t>{1, 1, 1, 1}}});
+                step.plan.choices.push_back({"Conv_" + n, CompressionMethod::SpatialSvd, 0.5});
+            }
+            ReportRequest request;
+            QTemporaryDir folder;
+            request.modelPath = folder.filePath(QStringLiteral("deep.onnx"));
+            if (!writeOnnx(builder.build(), request.modelPath.toStdString())) return QStringList();
+            request.recipe.steps.emplace_back(step);
+            if (!runRecipe(request, document, [](const QString&) {}, {})) return QStringList();
+            const report::Report report = reportOf(document);
+            const report::Layout layout = layOut(report, report::Paper::A4);
+            for (const report::Page& page : layout.pages)
+                for (const report::FigureItem& item : page.figures)
+                    if (!layout.content.adjusted(-1, -1, 1, 1).contains(item.rect)) return QStringList();
+            return figuresOf(report).filter(QStringLiteral("compression-ratios"));
+        };
+        QCOMPARE(parts(46), QStringList({u"compression-ratios"_s}));
+        QCOMPARE(parts(47), QStringList({u"compression-ratios-1"_s, u"compression-ratios-2"_s}));
     }
 
     void contentHashesFollowTheContent() {
@@ -185,6 +350,12 @@ private slots:
         QTest::newRow("missing recipe") << model + QStringList{m_recipe + u"x"_s, u"-o"_s, out} << 1;
         QTest::newRow("unknown step") << model + QStringList{broken, u"-o"_s, out} << 1;
         QTest::newRow("no data to quantize") << model + QStringList{m_recipe, u"-o"_s, out} << 1;
+        const QString other = m_folder.filePath(QStringLiteral("other-plan.json"));
+        QVERIFY(writeText(other, R"({"steps": [{"step": "compress", "data": "",
+            "plan": {"method": "spatial-svd", "ratios": {"nowhere": 0.5}}}]})"));
+        QTest::newRow("plan of another model") << model + QStringList{other, u"-o"_s, out} << 1;
+        QTest::newRow("no sensitivities")
+            << model + QStringList{m_recipe, u"--data"_s, m_data, u"-o"_s, out, u"--sensitivity"_s, m_recipe} << 1;
         QTest::newRow("missing model") << QStringList{m_recipe, u"--model"_s, m_model + u"x"_s, u"--data"_s, m_data,
                                                       u"-o"_s,  out}
                                        << 1;

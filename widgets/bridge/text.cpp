@@ -39,8 +39,14 @@ QString shortName(const QString& layer) {
     QStringList parts = layer.split(u'/', Qt::SkipEmptyParts);
     // Exporters end names with the operator's type, often twice ("stem/conv/Conv"); tables say the type anyway.
     if (parts.size() > 1 && parts.back().front().isUpper()) {
-        const QString type = parts.takeLast();
+        QString type = parts.takeLast();
+        // The halves of a split layer are called "conv/Conv.first" and "conv/Conv.second".
+        const QString half = type.endsWith(u".first"_s)    ? u".first"_s
+                             : type.endsWith(u".second"_s) ? u".second"_s
+                                                           : QString();
+        type.chop(half.size());
         if (parts.size() > 1 && parts.back().compare(type, Qt::CaseInsensitive) == 0) parts.removeLast();
+        parts.back() += half;
     }
     return parts.isEmpty() ? layer : parts.mid(std::max<qsizetype>(0, parts.size() - 2)).join(u'/');
 }

@@ -393,7 +393,7 @@ void PlotCanvas::paintEvent(QPaintEvent* event) {
 void PlotCanvas::render(QPaintDevice* device, QSize size, double scale) {
     const PlotTheme screenTheme = std::exchange(m_state.theme, PlotTheme::print());
     const QCPRange x = xAxis->range(), y = yAxis->range();
-    m_isRendering = true;
+    m_isRendering = m_state.isOnPaper = true;
     applyTheme();
     {
         QCPPainter painter;
@@ -404,7 +404,7 @@ void PlotCanvas::render(QPaintDevice* device, QSize size, double scale) {
         }
     }
     m_state.theme = screenTheme;
-    m_isRendering = false;
+    m_isRendering = m_state.isOnPaper = false;
     m_isSettingRange = true;
     xAxis->setRange(x);
     yAxis->setRange(y);

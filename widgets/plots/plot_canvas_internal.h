@@ -27,6 +27,7 @@ struct CanvasState {
     bool isFading = false;  ///< a selected item is in the scene; keys of other plots must not fade everything
     QString emptyText;
     QString titleOverride;
+    bool isOnPaper = false;  ///< being drawn into a file
     mutable QList<QRectF> takenByLabels;  ///< text drawn so far, so that labels never cover each other
 
     double opacityOf(const QString& key) const;

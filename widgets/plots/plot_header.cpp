@@ -49,7 +49,7 @@ void HeaderElement::plan(int width, int level) {
     m_titleLines = wrapped(m_state.title(), titleMetrics, room, level == 1 ? 1 : 2);
     m_height = kTop + static_cast<int>(m_titleLines.size()) * titleMetrics.height();
     if (level < 2) return;
-    QString detail = m_state.scene.detail;
+    QString detail = m_state.isOnPaper && m_state.scene.isDetailForUser ? QString() : m_state.scene.detail;
     const QString skipped = skippedText(m_state.scene.skipped);
     if (!skipped.isEmpty()) detail += (detail.isEmpty() ? QString() : QStringLiteral(" · ")) + skipped;
     if (!detail.isEmpty() && level >= 3) {

@@ -140,6 +140,7 @@ struct PlotScene {
     bool canToggleLog = false;
     int skipped = 0;  ///< items left out because they are not finite
     std::optional<PlotColourScale> colourScale = std::nullopt;
+    bool isDetailForUser = false;  ///< `detail` says what mouse and keys do: not for paper and files
 
     bool isEmpty() const;
     const PlotSeries* find(const QString& name) const;

@@ -170,6 +170,7 @@ PlotScene RatioProfile::buildScene() const {
                                 : tr("%1 of %n layers differ from the suggestion", nullptr, count).arg(edited);
     if (lockedCount > 0) scene.title += tr(", %n locked", nullptr, lockedCount);
     scene.detail = tr("Drag dots; arrows step, Space locks, Home takes the suggestion");
+    scene.isDetailForUser = true;
     scene.summary = scene.title + u'.';
     scene.series = {std::move(change), std::move(suggested), std::move(skipped), std::move(chosen), std::move(locked)};
     return scene;

@@ -152,6 +152,7 @@ PlotScene SavingsWaterfall::buildScene() const {
     scene.title = finding(order);
     scene.detail = losses.points.empty() ? tr("Click a layer to go there")
                                          : tr("Predicted losses add up to %1 %2").arg(numberText(total), m_data.unit);
+    scene.isDetailForUser = losses.points.empty();
     scene.summary = scene.title + QStringLiteral(". ") + scene.detail + u'.';
     scene.series = {std::move(bars), std::move(losses)};
     return scene;

@@ -69,6 +69,7 @@ double SensitivityMap::lossOf(const SensitivityCell& cell) const {
 }
 
 double SensitivityMap::largestLoss() const {
+    if (std::isfinite(m_data.largestLoss)) return m_data.largestLoss;
     double largest = 0.0;
     for (const SensitivityRow& row : m_data.layers)
         for (const SensitivityCell& cell : row.cells)

@@ -36,7 +36,8 @@ struct SensitivityMapData {
     QString scoreName = {};              ///< such as "Top-1 accuracy"
     QString unit = {};                   ///< of changes, such as "points"
     bool isHigherBetter = true;
-    QString note = {};  ///< added to the detail line, such as a rank correlation
+    QString note = {};           ///< added to the detail line, such as a rank correlation
+    double largestLoss = kNone;  ///< what the darkest colour means; kNone: the largest loss of these layers
 };
 
 class SensitivityMap : public PlotView {

@@ -159,6 +159,7 @@ PlotScene TradeOffFrontier::buildScene() const {
                                .text = tr("★ measured: %1 →").arg(m_data.measuredName)});
     }
     if (scene.right) scene.detail = tr("Predicted on the left axis, measured on the right: they cannot be compared");
+    scene.isDetailForUser = sentence.isEmpty() && !scene.right;
     scene.summary = scene.title + QStringLiteral(". ") + (sentence.isEmpty() ? QString() : sentence + u'.');
     return scene;
 }

@@ -33,6 +33,7 @@ struct Tile {
     QString value;
     QString label;
     QString detail;
+    bool isPredicted = false;  ///< not measured: set apart from what was
 };
 struct Tiles {
     std::vector<Tile> tiles;

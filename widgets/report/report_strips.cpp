@@ -114,6 +114,8 @@ void addTiles(std::vector<Strip>& strips, const Tiles& tiles, double width) {
             const QRectF box(double(i) * (tileWidth + gap), 0, tileWidth, strip.height);
             const QRectF inside = box.adjusted(kPadding, kPadding, -kPadding, -kPadding);
             QFont font = textFont(TextKind::TileValue);
+            font.setItalic(tile.isPredicted);
+            font.setBold(!tile.isPredicted);
             const double needed = widthOf(tile.value, font);
             if (needed > inside.width())
                 font.setPixelSize(std::max(int(9 * kPoint), int(font.pixelSize() * inside.width() / needed)));
@@ -122,8 +124,8 @@ void addTiles(std::vector<Strip>& strips, const Tiles& tiles, double width) {
                 return QRectF(inside.left(), inside.top() + top, inside.width(), height);
             };
             strip.items.boxes.push_back({box, panelColour()});
-            strip.items.texts.push_back(
-                {line(0, valueHeight), elided(tile.value, font, inside.width()), font, textColour()});
+            strip.items.texts.push_back({line(0, valueHeight), elided(tile.value, font, inside.width()), font,
+                                         tile.isPredicted ? mutedColour() : textColour()});
             strip.items.texts.push_back(
                 {line(valueHeight, lineHeight), elided(tile.label, small, inside.width()), small, textColour()});
             strip.items.texts.push_back({line(valueHeight + lineHeight, lineHeight),
