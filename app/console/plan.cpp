@@ -8,7 +8,7 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/base/file.h"
-#include "core/compression/solver.h"
+#include "core/compression/plan_cost.h"
 #include "core/graph/onnx_io.h"
 
 namespace equant::console {
@@ -97,7 +97,7 @@ Result<CommandResult> runPlan(const PlanCommand& command, const CommandContext&)
         error.subject = command.sensitivity;
         return fail(std::move(error));
     }
-    auto solved = solvePlan(*table, *options);
+    auto solved = solvePlanFor(*model, *table, *options);
     if (!solved) return fail(solved.error());
     solved->plan.multiple = command.multiple;
     const std::string json = toJson(solved->plan);

@@ -108,13 +108,13 @@ std::string tableText(const SensitivityTable& found, bool isInstant) {
 }
 
 Result<SensitivityTable> startTable(const SensitivityCommand& command, const SensitivityOptions& options,
-                                    const Model& model, const Dataset& data, const CommandContext& context) {
+                                    const SensitivityStudy& study, const CommandContext& context) {
     if (command.shouldResume && std::filesystem::exists(command.output)) {
         const auto text = readFile(command.output);
         if (!text) return fail(text.error());
         return parseSensitivity(*text);
     }
-    return predictSensitivity(model, data, options, context.job);
+    return predictSensitivity(study, options, context.job);
 }
 
 Result<CommandResult> runSensitivity(const SensitivityCommand& command, const CommandContext& context) {
@@ -138,7 +138,9 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
     const auto data = openData(command.data.path, *model, command.model, command.data.dataset);
     if (!data) return fail(data.error());
     const Dataset& dataset = *data->dataset;
-    auto found = startTable(command, options, *model, dataset, context);
+    const auto study = studyLayers(*model, dataset, options, context.job);
+    if (!study) return fail(study.error());
+    auto found = startTable(command, options, **study, context);
     if (!found) return fail(found.error());
     const auto save = [&](const SensitivityTable& now) {
         return command.output.empty() ? Status{} : writeFileAtomic(command.output, toJson(now));
@@ -148,7 +150,7 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
         std::optional<Error> failure;
         auto lastSave = std::chrono::steady_clock::now();
         found = measureSensitivity(
-            *model, dataset, dataset, std::move(*found), options,
+            **study, dataset, std::move(*found), options,
             [&](const SensitivityTable& now, std::size_t, std::size_t) {
                 // A crash may lose a second's cells, not more.
                 const auto time = std::chrono::steady_clock::now();

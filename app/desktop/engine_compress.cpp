@@ -104,11 +104,15 @@ Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<
     auto evaluation = openSamples(model, request.key.data, request.key.preprocess, request.key.evaluationSamples);
     if (!evaluation) return fail(evaluation.error());
     Sweep sweep{request.key, request.known};
+    std::shared_ptr<const SensitivityStudy> study;
     if (!sweep.table) {
         if (auto found = interruptedTable(request, (*evaluation)->fingerprint())) {
             sweep.table = std::make_shared<const SensitivityTable>(std::move(*found));
         } else {
-            auto predicted = equant::predictSensitivity(model, **calibration, options, job);
+            auto studied = studyLayers(model, **calibration, options, job);
+            if (!studied) return fail(studied.error());
+            study = std::move(*studied);
+            auto predicted = equant::predictSensitivity(*study, options, job);
             if (!predicted) return fail(predicted.error());
             if (request.related) takeScores(*predicted, *request.related);
             sweep.table = std::make_shared<const SensitivityTable>(std::move(*predicted));
@@ -119,8 +123,13 @@ Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<
     QElapsedTimer shown, saved;
     shown.start();
     saved.start();
+    if (!study) {
+        auto studied = studyLayers(model, **calibration, options, job);
+        if (!studied) return fail(studied.error());
+        study = std::move(*studied);
+    }
     auto measured = equant::measureSensitivity(
-        model, **calibration, **evaluation, *sweep.table, options,
+        *study, **evaluation, *sweep.table, options,
         [&](const SensitivityTable& table, std::size_t, std::size_t) {
             if (shown.elapsed() >= kLiveMilliseconds) {
                 onTable({request.key, std::make_shared<const SensitivityTable>(table)});

@@ -99,32 +99,55 @@ void setGroup(LayerSplit& split, Index group, const LowRank& factors) {
     split.factors.objective += factors.objective;
 }
 
-/// `start` holds the H of all groups.
-LayerSplit fitForm(SplitForm form, std::int64_t rank, const LayerGeometry& layer,
-                   const std::vector<FitProblem>& problems, const LayerMoments& moments, int sweeps,
-                   const std::stop_token& stop, const MatrixXd* start = nullptr) {
-    const auto order = columnOrder(form, layer);
-    const auto shape = splitShape(form, layer);
-    const Index outputs = outputsPerGroup(layer), size = shape.inner * shape.outer;
-    LayerSplit split = emptySplit(form, rank, layer);
-    split.map.resize(static_cast<Index>(layer.outputs), size + 1);
-    split.bias.emplace(static_cast<Index>(layer.outputs));
-    for (Index group = 0; group < std::ssize(problems); ++group) {
-        const FitProblem& problem = problems[static_cast<std::size_t>(group)];
-        const MatrixXd from = start ? MatrixXd(start->middleRows(group * rank, rank)) : MatrixXd();
-        const LowRank factors =
-            fitLowRank(ordered(problem, order), shape, static_cast<Index>(rank), sweeps, stop, start ? &from : nullptr);
-        setGroup(split, group, factors);
-        MatrixXd map(outputs, size);
-        map(Eigen::all, order) = factors.product(shape);
-        split.bias->segment(group * outputs, outputs) = problem.bias(map);
-        split.map.block(group * outputs, 0, outputs, size) = map;
+/// One form of split at any rank: what the ranks have in common is computed once. `start` holds the H of all groups.
+class FormFitter {
+public:
+    FormFitter(SplitForm form, const LayerGeometry& layer, const std::vector<FitProblem>& problems,
+               const LayerMoments& moments, const MatrixXd* start = nullptr)
+        : m_form(form),
+          m_layer(layer),
+          m_moments(moments),
+          m_order(columnOrder(form, layer)),
+          m_shape(splitShape(form, layer)) {
+        m_problems.reserve(problems.size());
+        const Index rank = start ? start->rows() / std::ssize(problems) : 0;
+        for (std::size_t group = 0; group < problems.size(); ++group) {
+            m_problems.push_back(ordered(problems[group], m_order));
+            const MatrixXd from =
+                start ? MatrixXd(start->middleRows(static_cast<Index>(group) * rank, rank)) : MatrixXd();
+            m_fitters.emplace_back(m_problems.back(), m_shape, start ? &from : nullptr);
+        }
     }
-    split.map.rightCols<1>() = *split.bias;
-    const double power = moments.outputPower.sum();
-    split.error = power > 0 ? moments.error(split.map) / power : 0.0;
-    return split;
-}
+    FormFitter(const FormFitter&) = delete;
+    FormFitter& operator=(const FormFitter&) = delete;
+
+    [[nodiscard]] LayerSplit fit(std::int64_t rank, int sweeps, const std::stop_token& stop) const {
+        const Index outputs = outputsPerGroup(m_layer), size = m_shape.inner * m_shape.outer;
+        LayerSplit split = emptySplit(m_form, rank, m_layer);
+        split.map.resize(static_cast<Index>(m_layer.outputs), size + 1);
+        for (Index group = 0; group < std::ssize(m_fitters); ++group) {
+            const auto at = static_cast<std::size_t>(group);
+            const LowRank factors = m_fitters[at].fit(static_cast<Index>(rank), sweeps, stop);
+            setGroup(split, group, factors);
+            const MatrixXd map = factors.product(m_shape);
+            split.map.block(group * outputs, size, outputs, 1) = m_problems[at].bias(map);
+            split.map(Eigen::seqN(group * outputs, outputs), m_order) = map;
+        }
+        split.bias = split.map.rightCols<1>();
+        const double power = m_moments.outputPower.sum();
+        split.error = power > 0 ? m_moments.error(split.map) / power : 0.0;
+        return split;
+    }
+
+private:
+    SplitForm m_form;
+    const LayerGeometry& m_layer;
+    const LayerMoments& m_moments;
+    std::vector<Index> m_order;
+    SplitShape m_shape;
+    std::vector<FitProblem> m_problems;  ///< of the groups, columns in the order of the form
+    std::vector<LowRankFitter> m_fitters;
+};
 
 }  // namespace
 
@@ -184,7 +207,7 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
     std::vector<std::optional<LayerSplit>> splits(forms.size());
     parallelFor(forms.size(), view.threads, stop, [&](unsigned, std::size_t i) {
         if (const auto rank = rankOf(forms[i], layer, size, budget); rank > 0)
-            splits[i] = fitForm(forms[i], rank, layer, problems, *moments, kSweeps, stop);
+            splits[i] = FormFitter(forms[i], layer, problems, *moments).fit(rank, kSweeps, stop);
     });
     if (stop.stop_requested()) return std::nullopt;
     std::optional<LayerSplit> best;
@@ -194,8 +217,8 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
     best->error = errorBehind(view, best->map);
     for (int round = 0; round < kRounds; ++round) {
         const auto behind = momentsBehind(view, *moments, best->map, stop);
-        auto next = fitForm(best->form, best->rank, layer, problemsOf(matrix.weight, behind), behind, kRefineSweeps,
-                            stop, &best->factors.first);
+        auto next = FormFitter(best->form, layer, problemsOf(matrix.weight, behind), behind, &best->factors.first)
+                        .fit(best->rank, kRefineSweeps, stop);
         next.error = errorBehind(view, next.map);
         if (stop.stop_requested()) return std::nullopt;
         if (!(next.error < best->error * (1 - kSmallGain))) break;
@@ -209,11 +232,11 @@ std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometr
                                     const std::stop_token& stop) {
     const auto problems = problemsOf(matrix.weight, moments);
     const auto form = formsOf(method, layer, true)[0];
+    const FormFitter fitter(form, layer, problems, moments);
     std::vector<double> errors;
     for (const auto size : sizes) {
         if (stop.stop_requested()) break;
-        const auto rank = rankOf(form, layer, size, {});
-        errors.push_back(fitForm(form, rank, layer, problems, moments, kPredictionSweeps, stop).error);
+        errors.push_back(fitter.fit(rankOf(form, layer, size, {}), kPredictionSweeps, stop).error);
     }
     return errors;
 }

@@ -52,9 +52,9 @@ MatrixXd innerMetric(const MatrixXd& metric, const SplitShape& shape) {
     return sum / static_cast<double>(shape.outer);
 }
 
-/// H whose rows span the best inner subspace when the input's covariance is taken as the same for every outer position
-/// and independent between them.
-MatrixXd weightedStart(const MatrixXd& map, const MatrixXd& inner, const SplitShape& shape, Index rank) {
+/// H of full rank whose first rows span the best inner subspace when the input's covariance is taken as the same for
+/// every outer position and independent between them.
+MatrixXd weightedStart(const MatrixXd& map, const MatrixXd& inner, const SplitShape& shape) {
     const Eigen::SelfAdjointEigenSolver<MatrixXd> solver(inner);
     const VectorXd roots = solver.eigenvalues().cwiseMax(solver.eigenvalues().maxCoeff() * 1e-12).cwiseSqrt();
     const MatrixXd root = solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose();
@@ -65,7 +65,7 @@ MatrixXd weightedStart(const MatrixXd& map, const MatrixXd& inner, const SplitSh
         const auto block = map.middleCols(q * shape.inner, shape.inner);
         power += block.transpose() * block;
     }
-    return leadingEigenvectors(root * power * root, rank).transpose() * inverse;
+    return leadingEigenvectors(root * power * root, shape.inner).transpose() * inverse;
 }
 
 /// Alternating least squares for one problem, shape and rank.
@@ -172,26 +172,6 @@ private:
     double m_objective = 0;
 };
 
-Alternation bestStart(const FitProblem& problem, const SplitShape& shape, Index rank) {
-    const MatrixXd full = solveFull(problem);
-    Alternation cut(problem, shape, truncateWeight(full, shape, rank).first);
-    Alternation weighted(problem, shape, weightedStart(full, innerMetric(problem.metric, shape), shape, rank));
-    return weighted.objective() < cut.objective() ? std::move(weighted) : std::move(cut);
-}
-
-/// One outer position: A = W* of rank r is the projection of the full solution onto the leading directions of its
-/// outputs. Source: Izenman, "Reduced-rank regression for the multivariate linear model", 1975.
-LowRank reducedRankRegression(const FitProblem& problem, Index rank) {
-    const MatrixXd full = solveFull(problem);
-    MatrixXd outputs = full * problem.target.transpose();
-    outputs = 0.5 * (outputs + outputs.transpose().eval());
-    LowRank split;
-    split.second = leadingEigenvectors(outputs, rank);
-    split.first = split.second.transpose() * full;
-    split.objective = problem.power - split.second.cwiseProduct(outputs * split.second).sum();
-    return split;
-}
-
 }  // namespace
 
 double FitProblem::objective(const MatrixXd& map) const {
@@ -266,21 +246,50 @@ LowRank truncateWeight(const MatrixXd& weight, const SplitShape& shape, Index ra
     return split;
 }
 
-LowRank fitLowRank(const FitProblem& problem, const SplitShape& shape, Index rank, int sweeps,
-                   const std::stop_token& stop, const MatrixXd* start) {
-    if (shape.outer == 1) {
-        LowRank split = reducedRankRegression(problem, std::min(rank, shape.maxRank(problem.weight.rows())));
+LowRankFitter::LowRankFitter(const FitProblem& problem, const SplitShape& shape, const MatrixXd* start)
+    : m_problem(problem), m_shape(shape) {
+    if (shape.outer > 1 && start) {
+        m_starts = {*start};
+        return;
+    }
+    m_full = solveFull(problem);
+    if (shape.outer > 1) {
+        m_starts = {truncateWeight(m_full, shape, shape.maxRank(m_full.rows())).first,
+                    weightedStart(m_full, innerMetric(problem.metric, shape), shape)};
+        return;
+    }
+    m_outputs = m_full * problem.target.transpose();
+    m_outputs = 0.5 * (m_outputs + m_outputs.transpose().eval());
+    m_leading = leadingEigenvectors(m_outputs, m_outputs.rows());
+}
+
+/// A = W* of rank r is the projection of the full solution onto the leading directions of its outputs.
+/// Source: Izenman, "Reduced-rank regression for the multivariate linear model", 1975.
+LowRank LowRankFitter::regression(Index rank) const {
+    LowRank split;
+    split.second = m_leading.leftCols(std::min(rank, m_shape.maxRank(m_full.rows())));
+    split.first = split.second.transpose() * m_full;
+    split.objective = m_problem.power - split.second.cwiseProduct(m_outputs * split.second).sum();
+    return split;
+}
+
+LowRank LowRankFitter::fit(Index rank, int sweeps, const std::stop_token& stop) const {
+    if (m_shape.outer == 1) {
+        LowRank split = regression(rank);
         balance(split, 1);
         return split;
     }
-    Alternation best = start ? Alternation(problem, shape, *start) : bestStart(problem, shape, rank);
+    std::vector<Alternation> tries;
+    for (const MatrixXd& start : m_starts)
+        tries.emplace_back(m_problem, m_shape, start.topRows(std::min(rank, start.rows())));
+    Alternation& best = *std::ranges::min_element(tries, {}, &Alternation::objective);
     for (int i = 0; i < sweeps && !stop.stop_requested(); ++i) {
         const double before = best.objective();
         best.sweep();
         if (before - best.objective() < kSmallGain * before) break;
     }
     LowRank split = best.result();
-    balance(split, shape.outer);
+    balance(split, m_shape.outer);
     return split;
 }
 

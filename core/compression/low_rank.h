@@ -8,6 +8,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <vector>
 
 #include "core/base/progress.h"
 #include "core/compression/moments.h"
@@ -58,10 +59,25 @@ struct LowRank {
 /// AIMET's split: truncated SVD of the weight as a p x (n q) matrix, square roots of the singular values on both sides.
 LowRank truncateWeight(const Eigen::MatrixXd& weight, const SplitShape& shape, Eigen::Index rank);
 
-/// The best split for the problem. With one outer position: the optimum (reduced-rank regression). Otherwise
-/// alternating least squares from `start` (an H), or from the better of two starting points; a local optimum, never
-/// worse than the start.
-LowRank fitLowRank(const FitProblem& problem, const SplitShape& shape, Eigen::Index rank, int sweeps,
-                   const std::stop_token& stop = {}, const Eigen::MatrixXd* start = nullptr);
+/// Splits of one problem at any rank; what the ranks have in common is computed once. Refers to the problem.
+class LowRankFitter {
+public:
+    /// Alternation begins at `start`, an H, where given; otherwise at the better of two.
+    LowRankFitter(const FitProblem& problem, const SplitShape& shape, const Eigen::MatrixXd* start = nullptr);
+
+    /// With one outer position: the optimum (reduced-rank regression). Otherwise alternating least squares; a local
+    /// optimum, never worse than the start.
+    [[nodiscard]] LowRank fit(Eigen::Index rank, int sweeps, const std::stop_token& stop = {}) const;
+
+private:
+    [[nodiscard]] LowRank regression(Eigen::Index rank) const;
+
+    const FitProblem& m_problem;
+    SplitShape m_shape;
+    Eigen::MatrixXd m_full;                 ///< the least-squares map
+    Eigen::MatrixXd m_outputs;              ///< one outer position: covariance of what m_full explains
+    Eigen::MatrixXd m_leading;              ///< its eigenvectors, largest eigenvalue first
+    std::vector<Eigen::MatrixXd> m_starts;  ///< several: H to begin with, the most important row first
+};
 
 }  // namespace equant

@@ -4,11 +4,10 @@
 // count.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
-#include "core/compression/compress.h"
+#include "core/compression/layer_fit.h"
 
 namespace equant {
 
@@ -19,10 +18,10 @@ struct PruneChoice {
     const LayerChoice* choice;  ///< ratio or number of channels
 };
 
-/// Prunes `model` in place. With `source` the choice of channels (unless options.isPlain) and the refit follow the
-/// data; the reference is the model as it comes in. One report per choice. Unsupported, Cancelled.
+/// Prunes `model` in place. With a source in the context the choice of channels (unless options.isPlain) and the refit
+/// follow the data; plainly, only what lost channels is refitted. One report per choice. Unsupported, Cancelled.
 Result<std::vector<CompressedLayer>> pruneLayers(Model& model, const std::vector<PruneChoice>& choices,
-                                                 const CompressionPlan& plan, const BatchSource* source,
-                                                 const CompressOptions& options, const JobContext& job = {});
+                                                 const CompressionPlan& plan, FitContext context,
+                                                 const JobContext& job = {});
 
 }  // namespace equant

@@ -9,7 +9,6 @@
 #include "core/compression/losses.h"
 #include "core/compression/model_facts.h"
 #include "core/compression/sensitivity_study.h"
-#include "core/graph/onnx_io.h"
 
 namespace equant {
 
@@ -27,35 +26,46 @@ Status checkRatios(const SensitivityOptions& options) {
 
 }  // namespace
 
+Result<std::shared_ptr<const SensitivityStudy>> studyLayers(const Model& model, const Dataset& calibration,
+                                                            const SensitivityOptions& options, const JobContext& job) {
+    auto study = SensitivityStudy::create(model, calibration, options, job);
+    if (!study) return fail(study.error());
+    return std::make_shared<const SensitivityStudy>(std::move(*study));
+}
+
 Result<SensitivityTable> predictSensitivity(const Model& model, const Dataset& calibration,
                                             const SensitivityOptions& options, const JobContext& job) {
     if (const auto status = checkRatios(options); !status) return fail(status.error());
+    const auto study = studyLayers(model, calibration, options, job);
+    return study ? predictSensitivity(**study, options, job) : fail(study.error());
+}
+
+Result<SensitivityTable> predictSensitivity(const SensitivityStudy& study, const SensitivityOptions& options,
+                                            const JobContext& job) {
+    if (const auto status = checkRatios(options); !status) return fail(status.error());
     const auto start = std::chrono::steady_clock::now();
-    job.begin("collecting statistics", 0);
-    const auto study = SensitivityStudy::create(model, calibration, options, job);
-    if (!study) return fail(study.error());
     struct Task {
         std::size_t layer;
         CompressionMethod method;
     };
     std::vector<Task> tasks;
-    for (std::size_t layer = 0; layer < study->layers().size(); ++layer)
+    for (std::size_t layer = 0; layer < study.layers().size(); ++layer)
         for (const CompressionMethod method : options.methods) tasks.push_back({layer, method});
     std::vector<Result<LayerSensitivity>> rows(tasks.size(), LayerSensitivity{});
     job.begin("predicting errors", static_cast<std::int64_t>(tasks.size()));
     parallelFor(tasks.size(), options.compress.threads, job.stop, [&](unsigned, std::size_t i) {
-        rows[i] = study->row(tasks[i].layer, tasks[i].method, options, job.stop);
+        rows[i] = study.row(tasks[i].layer, tasks[i].method, options, job.stop);
         job.advance();
     });
     if (job.stopped()) return cancelled();
     SensitivityTable table;
-    table.model = contentHash(model);
-    table.total = study->total();
+    table.model = study.modelHash();
+    table.total = study.total();
     for (auto& row : rows) {
         if (!row) return fail(row.error());
         table.layers.push_back(std::move(*row));
     }
-    table.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    table.seconds = study.seconds() + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return table;
 }
 

@@ -63,22 +63,38 @@ struct SensitivityOptions {
     std::int64_t multiple = 1;
     std::size_t calibrationSamples = 100;            ///< for the statistics
     std::size_t evaluationSamples = 0;               ///< per cell; 0: all
+    std::size_t rounds = 0;                          ///< 1: only the middle ratio, 2: the quarters too, ...; 0: all
     std::size_t budgetBytes = std::size_t{1} << 30;  ///< for checkpoints
 };
 
-/// (1) Instant: statistics of every layer in one pass over the calibration data, then the error of every cell from its
-/// spectrum; the network is not evaluated. Scores stay absent.
+/// What both speeds need of a model: the statistics of its layers, from one pass over the calibration data. Immutable;
+/// safe from any thread.
+class SensitivityStudy;
+/// Unsupported: the network cannot run. Cancelled.
+Result<std::shared_ptr<const SensitivityStudy>> studyLayers(const Model& model, const Dataset& calibration,
+                                                            const SensitivityOptions& options,
+                                                            const JobContext& job = {});
+
+/// (1) Instant: the error of every cell from the statistics; the network is not evaluated. Scores stay absent.
+/// InvalidArgument: ratios outside (0, 1), no methods.
+Result<SensitivityTable> predictSensitivity(const SensitivityStudy& study, const SensitivityOptions& options,
+                                            const JobContext& job = {});
 Result<SensitivityTable> predictSensitivity(const Model& model, const Dataset& calibration,
                                             const SensitivityOptions& options, const JobContext& job = {});
 
+/// Called after every measured cell, from the calling thread, with the table so far: save it and a crash loses one
+/// cell.
+using CellMeasured = std::function<void(const SensitivityTable&, std::size_t layer, std::size_t cell)>;
+
 /// (2) Measured: fills the scores of `table` (from predictSensitivity, or read from an interrupted run: measured cells
-/// are kept), most informative cells first. `onCell` is called after every cell, from the calling thread, with the
-/// table so far: save it and a crash loses one cell. Stopping returns the partial table, not an error.
-Result<SensitivityTable> measureSensitivity(
-    const Model& model, const Dataset& calibration, const Dataset& evaluation, SensitivityTable table,
-    const SensitivityOptions& options,
-    const std::function<void(const SensitivityTable&, std::size_t layer, std::size_t cell)>& onCell,
-    const JobContext& job = {});
+/// are kept), most informative cells first. Stopping returns the partial table, not an error.
+/// InvalidArgument: a table of another model or other data, no samples.
+Result<SensitivityTable> measureSensitivity(const SensitivityStudy& study, const Dataset& evaluation,
+                                            SensitivityTable table, const SensitivityOptions& options,
+                                            const CellMeasured& onCell, const JobContext& job = {});
+Result<SensitivityTable> measureSensitivity(const Model& model, const Dataset& calibration, const Dataset& evaluation,
+                                            SensitivityTable table, const SensitivityOptions& options,
+                                            const CellMeasured& onCell, const JobContext& job = {});
 
 /// The table ready to be solved for this model, sizes rounded up to multiples (savings follow). InvalidArgument lists
 /// the layers of the table that the model has not.

@@ -2,6 +2,7 @@
 #include "core/compression/sensitivity_study.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
 #include "core/data/subset.h"
+#include "core/graph/onnx_io.h"
 
 namespace equant {
 
@@ -28,7 +30,10 @@ bool isFactorization(CompressionMethod method) {
 
 Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Dataset& calibration,
                                                   const SensitivityOptions& options, const JobContext& job) {
+    const auto start = std::chrono::steady_clock::now();
+    job.begin("collecting statistics", 0);
     SensitivityStudy study;
+    study.m_modelHash = contentHash(model);
     auto folded = withFoldedBatchNorms(model);
     if (!folded) return fail(folded.error());
     study.m_model = std::move(*folded);
@@ -42,6 +47,9 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
     auto channels = analyzeChannels(study.m_model, study.m_facts);
     if (!channels) return fail(channels.error());
     study.m_channels = std::move(*channels);
+    for (std::size_t i = 0; i < study.m_layers.size(); ++i)
+        if (study.m_layers[i].can(CompressionMethod::ChannelPruning))
+            study.m_firstReader.emplace(channelGroup(study.m_channels, study.m_layers[i].geometry.node).units, i);
 
     const bool doesPrune =
         std::ranges::find(options.methods, CompressionMethod::ChannelPruning) != options.methods.end();
@@ -60,6 +68,7 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
     if (!moments) return fail(moments.error());
     for (std::size_t i = 0; i < requests.size(); ++i)
         study.m_moments.emplace(requests[i].target, std::move((*moments)[i]));
+    study.m_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return study;
 }
 
@@ -71,6 +80,12 @@ Result<LayerSensitivity> SensitivityStudy::row(std::size_t layer, CompressionMet
     row.method = method;
     row.cost = site.geometry.cost;
     row.skipped = site.reason(method);
+    if (row.skipped.empty() && method == CompressionMethod::ChannelPruning) {
+        const auto first = m_firstReader.find(channelGroup(m_channels, site.geometry.node).units);
+        if (first != m_firstReader.end() && first->second != layer)
+            row.skipped = fmt::format("It reads the channels that {} reads: they go for both there.",
+                                      m_layers[first->second].geometry.name);
+    }
     if (!row.skipped.empty()) return row;
     row.fullSize = maxSize(method, site.geometry);
     for (const double ratio : options.ratios) {

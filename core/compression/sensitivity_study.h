@@ -3,6 +3,7 @@
 // with one layer at one size. Private to core/compression (Eigen). Immutable once made; safe from any thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ public:
 
     /// Batch norms folded, as compress() has it: what candidates are compared with.
     [[nodiscard]] const Model& model() const { return m_model; }
+    /// contentHash of the model as given.
+    [[nodiscard]] const std::string& modelHash() const { return m_modelHash; }
+    [[nodiscard]] double seconds() const { return m_seconds; }  ///< that the statistics took
     [[nodiscard]] LayerCost total() const { return m_total; }
     [[nodiscard]] const std::vector<CompressibleLayer>& layers() const { return m_layers; }
 
@@ -39,10 +43,13 @@ private:
                                           const std::stop_token& stop) const;
 
     Model m_model;
+    std::string m_modelHash;
+    double m_seconds = 0;
     FactMap m_facts;
     std::vector<CompressibleLayer> m_layers;
     LayerMomentMap m_moments;  ///< by the value a layer computes
     ChannelAnalysis m_channels;
+    std::map<std::vector<int>, std::size_t> m_firstReader;  ///< of the channels that may go: first layer that can
     LayerCost m_total;
 };
 

@@ -35,16 +35,16 @@ struct CellIndex {
 
 /// The middle ratio of all layers first, then the quarters, and so on: an interrupted sweep knows every layer roughly
 /// rather than some well. Within a round from the first layer to the last, so that prefixes are reused.
-std::vector<CellIndex> measuringOrder(const SensitivityTable& table) {
+std::vector<CellIndex> measuringOrder(const SensitivityTable& table, std::size_t rounds) {
     std::set<double> distinct;
     for (const auto& layer : table.layers)
         for (const auto& cell : layer.cells) distinct.insert(cell.ratio);
     const std::vector<double> ratios(distinct.begin(), distinct.end());
-    std::vector<std::set<double>> rounds;
+    std::vector<std::set<double>> byRound;
     std::vector<std::pair<std::size_t, std::size_t>> intervals{{0, ratios.size()}};
-    while (!intervals.empty()) {
+    while (!intervals.empty() && (rounds == 0 || byRound.size() < rounds)) {
         std::vector<std::pair<std::size_t, std::size_t>> halves;
-        auto& round = rounds.emplace_back();
+        auto& round = byRound.emplace_back();
         for (const auto& [first, last] : intervals) {
             if (first >= last) continue;
             const std::size_t middle = (first + last) / 2;
@@ -55,7 +55,7 @@ std::vector<CellIndex> measuringOrder(const SensitivityTable& table) {
         intervals = std::move(halves);
     }
     std::vector<CellIndex> order;
-    for (const auto& round : rounds)
+    for (const auto& round : byRound)
         for (std::size_t layer = 0; layer < table.layers.size(); ++layer)
             for (std::size_t cell = 0; cell < table.layers[layer].cells.size(); ++cell)
                 if (round.contains(table.layers[layer].cells[cell].ratio)) order.push_back({layer, cell});
@@ -177,32 +177,46 @@ void updateCorrelation(SensitivityTable& table) {
     table.rankCorrelation = rankCorrelation(predicted, measured);
 }
 
-}  // namespace
-
-Result<SensitivityTable> measureSensitivity(
-    const Model& model, const Dataset& calibration, const Dataset& evaluation, SensitivityTable table,
-    const SensitivityOptions& options,
-    const std::function<void(const SensitivityTable&, std::size_t layer, std::size_t cell)>& onCell,
-    const JobContext& job) {
-    const Stopwatch watch;
-    const double secondsBefore = table.seconds, passesBefore = table.forwardEquivalents;
-    const std::size_t count = options.evaluationSamples > 0 ? options.evaluationSamples : evaluation.size();
-    const SpreadSubset samples(evaluation, count);
+Status checkTable(const SensitivityTable& table, const std::string& modelHash, const Dataset& samples) {
     if (samples.size() == 0)
         return fail(ErrorCode::InvalidArgument, "The data set is empty.", "Choose another folder or file.");
     if (!table.data.empty() && table.data != samples.fingerprint())
         return fail(ErrorCode::InvalidArgument, "The table was measured on other data.",
                     "Resume with the data it was begun with, or begin a new table.");
-    if (!table.model.empty() && table.model != contentHash(model))
+    if (!table.model.empty() && table.model != modelHash)
         return fail(ErrorCode::InvalidArgument, "The table was measured on another model.",
                     "Resume with the model it was begun with, or begin a new table.");
-    table.data = samples.fingerprint();
-    const auto order = measuringOrder(table);
-    job.begin("collecting statistics", 0);
-    const auto study = SensitivityStudy::create(model, calibration, options, job);
+    return {};
+}
+
+std::size_t sampleCount(const SensitivityOptions& options, const Dataset& evaluation) {
+    return options.evaluationSamples > 0 ? options.evaluationSamples : evaluation.size();
+}
+
+}  // namespace
+
+Result<SensitivityTable> measureSensitivity(const Model& model, const Dataset& calibration, const Dataset& evaluation,
+                                            SensitivityTable table, const SensitivityOptions& options,
+                                            const CellMeasured& onCell, const JobContext& job) {
+    // Collecting statistics takes a while: say first what cannot work.
+    const SpreadSubset samples(evaluation, sampleCount(options, evaluation));
+    if (const auto fits = checkTable(table, contentHash(model), samples); !fits) return fail(fits.error());
+    const auto study = studyLayers(model, calibration, options, job);
     if (!study) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(study.error());
+    return measureSensitivity(**study, evaluation, std::move(table), options, onCell, job);
+}
+
+Result<SensitivityTable> measureSensitivity(const SensitivityStudy& study, const Dataset& evaluation,
+                                            SensitivityTable table, const SensitivityOptions& options,
+                                            const CellMeasured& onCell, const JobContext& job) {
+    const Stopwatch watch;
+    const double secondsBefore = table.seconds, passesBefore = table.forwardEquivalents;
+    const SpreadSubset samples(evaluation, sampleCount(options, evaluation));
+    if (const auto fits = checkTable(table, study.modelHash(), samples); !fits) return fail(fits.error());
+    table.data = samples.fingerprint();
+    const auto order = measuringOrder(table, options.rounds);
     job.begin("measuring the uncompressed network", 0);
-    const auto sweep = Sweep::create(study->model(), samples, options, job);
+    const auto sweep = Sweep::create(study.model(), samples, options, job);
     if (!sweep) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(sweep.error());
     chooseMetric(table, options.metric, (*sweep)->baseline());
     if (table.metric != SensitivityMetric::SqnrDb)
@@ -213,7 +227,7 @@ Result<SensitivityTable> measureSensitivity(
         LayerSensitivity& layer = table.layers[at.layer];
         SensitivityCell& cell = layer.cells[at.cell];
         if (!cell.score) {
-            const auto candidate = study->candidate(layer.name, layer.method, cell.size, options, job.stop);
+            const auto candidate = study.candidate(layer.name, layer.method, cell.size, options, job.stop);
             const auto score = candidate ? (*sweep)->score(*candidate, job) : Result<Score>(fail(candidate.error()));
             if (job.stopped()) break;
             if (!score) return fail(score.error());

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recommended way to a compressed network: factorize down to a larger share of the cost, prune channels for the
+// rest, try several divisions of the work and keep the best. Source: AIMET's compression guidebook (first SVD, then
+// channel pruning; ratios multiply); the divisions are chosen here by measuring.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/compression/compress.h"
+#include "core/compression/sensitivity.h"
+#include "core/compression/solver.h"
+#include "core/data/dataset.h"
+#include "core/metrics/scores.h"
+
+namespace equant {
+
+struct FlowOptions {
+    double macsRatio = 0.5;  ///< of the whole model, at most
+    std::size_t divisions =
+        4;  ///< shares of the MACs tried for the factorized network: macsRatio^(k / (divisions - 1))
+    std::vector<CompressionMethod> factorizations{CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd};
+    std::vector<double> ratios;  ///< candidates per layer; empty: 0.10 to 0.95 in steps of 0.05
+    std::map<std::string, double> locks;
+    std::set<std::string> excluded;
+    std::int64_t multiple = 1;
+    std::size_t calibrationSamples = 500;
+    CompressOptions compress;
+    /// What decides; absent: the output noise (SQNR), which is measured with far less sampling error than accuracy.
+    std::optional<SensitivityMetric> metric;
+};
+
+struct FlowCandidate {
+    double factorizedRatio = 1;  ///< share of the MACs that the factorizations leave; 1: channel pruning alone
+    CompressionPlan plan;        ///< the whole candidate: compress() with it gives the same network
+    CompressionReport report;
+    Score score;            ///< on the evaluation data, against the uncompressed network
+    std::string limitedBy;  ///< why the target was not met; empty when it was
+    double seconds = 0;
+};
+
+struct FlowResult {
+    std::vector<FlowCandidate> candidates;  ///< from factorizing alone to pruning alone
+    std::size_t best = 0;                   ///< highest score of those that meet the target (of all, when none does)
+    SensitivityMetric metric = SensitivityMetric::SqnrDb;
+    Score baseline;  ///< of the uncompressed network
+    Model model;     ///< the best candidate's
+};
+
+/// Labels are not needed. `onCandidate` is called after each, from the calling thread. Unsupported: no layer can be
+/// compressed, or the network cannot run. InvalidArgument: a ratio outside (0, 1). Cancelled.
+Result<FlowResult> recommendedFlow(const Model& model, const Dataset& calibration, const Dataset& evaluation,
+                                   const FlowOptions& options,
+                                   const std::function<void(const FlowCandidate&)>& onCandidate = {},
+                                   const JobContext& job = {});
+
+}  // namespace equant

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/compression/plan_cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/compression/channel_pruning.h"
+#include "core/compression/model_facts.h"
+
+namespace equant {
+
+namespace {
+
+constexpr double kSlack = 0.01;  ///< of the budget that may stay unused
+constexpr int kRounds = 8;
+
+bool doesPrune(const LayerChoice& choice) {
+    return choice.method == CompressionMethod::ChannelPruning && (choice.size > 0 || choice.ratio < 1);
+}
+
+/// The most that any of the asked budgets is exceeded by, in shares of the model; negative: what is left.
+double excess(const PlanPrediction& reached, const SolverTarget& target) {
+    double most = -1;
+    if (target.macsRatio) most = std::max(most, reached.macsRatio - *target.macsRatio);
+    if (target.sizeRatio) most = std::max(most, reached.sizeRatio - *target.sizeRatio);
+    return most;
+}
+
+}  // namespace
+
+Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan) {
+    Model pruned = model;
+    const auto facts = factsOf(model);
+    if (!facts) return fail(facts.error());
+    for (const auto& layer : compressibleLayers(model, *facts)) {
+        const auto choice = std::ranges::find_if(
+            plan.choices, [&](const LayerChoice& c) { return c.layer == layer.geometry.name && doesPrune(c); });
+        if (choice == plan.choices.end()) continue;
+        const std::int64_t kept =
+            choice->size > 0
+                ? choice->size
+                : sizeForRatio(choice->method, layer.geometry, choice->ratio, plan.costMetric, plan.multiple).size;
+        const std::size_t node = producerOf(pruned.graph, model.graph.nodes[layer.geometry.node].outputs[0]);
+        if (const auto done = pruneChannels(pruned, node, kept, {}, {true, false}); !done) return fail(done.error());
+    }
+    const auto left = factsOf(pruned);
+    if (!left) return fail(left.error());
+    const auto whole = costOf(pruned, *left);
+    if (!whole) return fail(whole.error());
+    LayerCost cost = asLayerCost(*whole);
+    for (const auto& layer : compressibleLayers(pruned, *left))
+        for (const LayerChoice& choice : plan.choices) {
+            const bool isSplit = choice.layer == layer.geometry.name &&
+                                 choice.method != CompressionMethod::ChannelPruning && layer.can(choice.method);
+            if (!isSplit || (choice.size == 0 && choice.ratio >= 1)) continue;
+            const std::int64_t size =
+                choice.size > 0
+                    ? choice.size
+                    : sizeForRatio(choice.method, layer.geometry, choice.ratio, plan.costMetric, plan.multiple).size;
+            const LayerCost now = costAtSize(choice.method, layer.geometry, size);
+            cost.macs -= std::max(layer.geometry.cost.macs - now.macs, 0.0);
+            cost.parameters -= std::max(layer.geometry.cost.parameters - now.parameters, 0.0);
+        }
+    return cost;
+}
+
+Result<SolvedPlan> solvePlanFor(const Model& model, const SensitivityTable& table, const SolverOptions& options) {
+    SolverOptions moved = options;
+    std::optional<SolvedPlan> best;
+    for (int round = 0; round < kRounds; ++round) {
+        auto solved = solvePlan(table, moved);
+        if (!solved) return best ? *best : solved;
+        const bool isAdditive = std::ranges::none_of(solved->plan.choices, doesPrune);
+        if (isAdditive || options.target.maxDrop || options.isGreedy) return solved;
+        const auto cost = plannedCost(model, solved->plan);
+        if (!cost) return fail(cost.error());
+        PlanPrediction& predicted = *solved->plan.predicted;
+        predicted.macsRatio = table.total.macs > 0 ? cost->macs / table.total.macs : 1;
+        predicted.sizeRatio = table.total.parameters > 0 ? cost->parameters / table.total.parameters : 1;
+        const double over = excess(predicted, options.target);
+        const bool isFeasible = over <= 1e-9;
+        const bool isBetter =
+            !best || (isFeasible && (!best->isTargetMet || over > excess(*best->plan.predicted, options.target))) ||
+            (!isFeasible && !best->isTargetMet && over < excess(*best->plan.predicted, options.target));
+        const bool wasSolvable = solved->isTargetMet;
+        solved->isTargetMet = isFeasible;
+        if (isBetter) best = std::move(*solved);
+        if (!wasSolvable || (isFeasible && over > -kSlack)) break;
+        if (moved.target.macsRatio)
+            moved.target.macsRatio = std::clamp(*moved.target.macsRatio - over - kSlack / 4, 1e-3, 1.0);
+        if (moved.target.sizeRatio)
+            moved.target.sizeRatio = std::clamp(*moved.target.sizeRatio - over - kSlack / 4, 1e-3, 1.0);
+    }
+    if (!best->isTargetMet && best->limitedBy.empty())
+        best->limitedBy = "Layers that share channels save less together than each alone.";
+    return *best;
+}
+
+}  // namespace equant

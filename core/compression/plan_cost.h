@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a plan costs on its model. Savings of factorized layers add up; those of pruned channels do not: a layer that
+// loses inputs and outputs saves less than the sum of both. Pure functions, safe from any thread.
+#pragma once
+
+#include "core/compression/solver.h"
+
+namespace equant {
+
+/// Cost of the whole model under the plan, by really removing as many channels as it asks for (which ones does not
+/// matter) and by the formulas of the factorizations. Unsupported, InvalidArgument: choices that do not fit the model.
+Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan);
+
+/// solvePlan for budgets that hold on the model: the table's target is moved until the cost that was really reached is
+/// within a hundredth below the target, or no better plan is found. `predicted` then has the real ratios.
+Result<SolvedPlan> solvePlanFor(const Model& model, const SensitivityTable& table, const SolverOptions& options);
+
+}  // namespace equant
