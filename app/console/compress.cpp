@@ -73,6 +73,7 @@ Result<CommandResult> carryOut(const CompressCommand& command, const Model& mode
 
 nlohmann::json candidateJson(const FlowCandidate& candidate) {
     return {{"factorized_macs_ratio", candidate.factorizedRatio},
+            {"depth_weight", candidate.depthWeight},
             {"macs_ratio", candidate.report.macsRatio},
             {"size_ratio", candidate.report.sizeRatio},
             {"evaluation", asJson(candidate.score)},
@@ -90,13 +91,15 @@ std::string flowText(const FlowResult& flow) {
         const Score& score = candidate.score;
         const double time = flow.baseline.msPerSample > 0 ? score.msPerSample / flow.baseline.msPerSample : 1;
         rows.push_back({fmt::format("{:.1f} %", 100 * candidate.factorizedRatio),
+                        fmt::format("{:g}", candidate.depthWeight),
                         fmt::format("{:.1f} %", 100 * candidate.report.macsRatio),
                         fmt::format("{:.1f} %", 100 * candidate.report.sizeRatio), fmt::format("{:.0f} %", 100 * time),
                         value(score.sqnrDb), value(score.agreement), value(score.top1),
                         &candidate == &flow.candidates[flow.best] ? "best" : ""});
     }
-    std::string text =
-        table({"MACs factorized", "MACs", "parameters", "time", "SQNR, dB", "agreement, %", "top-1, %", ""}, rows);
+    std::string text = table(
+        {"MACs factorized", "depth weight", "MACs", "parameters", "time", "SQNR, dB", "agreement, %", "top-1, %", ""},
+        rows);
     const FlowCandidate& best = flow.candidates[flow.best];
     if (!best.limitedBy.empty()) text += "The target was not met. " + best.limitedBy + "\n";
     return text + asText(best.report);
@@ -157,14 +160,11 @@ Result<CommandResult> runCompress(CompressCommand command, const CommandContext&
 
 void addCompress(CommandRegistry& registry) {
     auto options = std::make_shared<CompressCommand>();
-    auto* command =
-        registry.add("compress", "Carry out a compression plan, or find one, and refit to the data",
-                     [options](const CommandContext& context) { return runCompress(*options, context); });
+    auto* command = registry.add("compress", "Carry out a compression plan, or find one, and refit to the data",
+                                 [options](const CommandContext& context) { return runCompress(*options, context); });
     addModelOption(*command, options->model);
     command->add_option("--plan", options->plan, "Plan written by `plan`, or by hand")->type_name("PLAN");
-    command
-        ->add_option("--target-macs", options->macs,
-                     "Instead: share of MACs to keep; tries several ways")
+    command->add_option("--target-macs", options->macs, "Instead: share of MACs to keep; tries several ways")
         ->check(CLI::Range(1e-3, 1.0).description(""))
         ->type_name("R");
     command->add_option("--divisions", options->flow.divisions, "How many, from SVD alone to pruning alone (4)")

@@ -22,6 +22,7 @@ struct PlanCommand {
     double macs = 0, size = 0, drop = -1;
     std::vector<std::string> locks, excluded;
     std::int64_t multiple = 1;
+    double depthWeight = 0;
     bool isGreedy = false;
 };
 
@@ -50,6 +51,7 @@ Result<SolverOptions> solverOptions(const PlanCommand& command) {
         options.locks.insert(std::move(*lock));
     }
     options.excluded.insert(command.excluded.begin(), command.excluded.end());
+    options.depthWeight = command.depthWeight;
     options.isGreedy = command.isGreedy;
     return options;
 }
@@ -133,6 +135,9 @@ void addPlan(CommandRegistry& registry) {
     command->add_option("--multiple", options->multiple, "Ranks and channels in multiples of N (default 1)")
         ->check(CLI::Range(1, 1024).description(""))
         ->type_name("N");
+    command->add_option("--depth-weight", options->depthWeight, "Losses count exp(W) times as much at the end (0)")
+        ->check(CLI::Range(-10.0, 10.0).description(""))
+        ->type_name("W");
     addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},
                     "exact: least predicted loss (default); greedy: AIMET's search")
         ->type_name("NAME");

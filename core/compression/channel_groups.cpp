@@ -75,4 +75,16 @@ ChannelGroup channelGroup(const ChannelAnalysis& analysis, std::size_t node) {
     return group;
 }
 
+bool isResidual(const ChannelAnalysis& analysis, const Graph& graph, const ChannelGroup& group) {
+    const std::set<int> units(group.units.begin(), group.units.end());
+    const auto carries = [&](const std::string& value) {
+        const auto axis = analysis.values.find(value);
+        return axis != analysis.values.end() &&
+               std::ranges::any_of(axis->second.units, [&](int unit) { return units.contains(unit); });
+    };
+    return std::ranges::any_of(graph.nodes, [&](const Node& node) {
+        return (node.is("Add") || node.is("Sum") || node.is("Sub")) && std::ranges::count_if(node.inputs, carries) > 1;
+    });
+}
+
 }  // namespace equant

@@ -84,4 +84,7 @@ struct ChannelGroup {
 };
 [[nodiscard]] ChannelGroup channelGroup(const ChannelAnalysis& analysis, std::size_t node);
 
+/// Whether the channels run through a sum of computed values, as those of a residual stream do.
+[[nodiscard]] bool isResidual(const ChannelAnalysis& analysis, const Graph& graph, const ChannelGroup& group);
+
 }  // namespace equant

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/compression/batch_cache.h"
+#include "core/compression/channel_groups.h"
 #include "core/compression/compressor.h"
 #include "core/compression/model_facts.h"
 #include "core/compression/plan_cost.h"
@@ -19,8 +20,9 @@ namespace equant {
 namespace {
 
 constexpr std::size_t kBatch = 8;
-constexpr std::size_t kScoredSamples = 128;  ///< behind a measured sensitivity
-constexpr std::size_t kRounds = 2;           ///< of halving the ratios: three of them are measured
+constexpr double kWeightStep = 1.5;
+constexpr double kMostWeight = 3;
+constexpr double kTolerance = 5e-3;  ///< of the model's cost, beyond which a target counts as missed
 
 std::vector<double> ratiosOf(const FlowOptions& options) {
     if (!options.ratios.empty()) return options.ratios;
@@ -55,67 +57,108 @@ public:
         auto reference = Executor::create(m_model);
         if (!reference) return fail(reference.error());
         m_reference = std::move(*reference);
-        auto table = assess(m_model, m_options.factorizations);
+        auto table = predict(m_model, m_options.factorizations);
         if (!table) return fail(table.error());
         FlowResult result;
         result.metric = m_options.metric.value_or(SensitivityMetric::SqnrDb);
-        const auto last = static_cast<double>(std::max<std::size_t>(m_options.divisions, 2) - 1);
-        for (std::size_t k = 0; k <= static_cast<std::size_t>(last); ++k) {
-            const double share = std::pow(m_options.macsRatio, 1 - static_cast<double>(k) / last);
-            auto outcome = tryDivision(*table, share, result.baseline);
-            if (!outcome) {
-                // One way that does not work here (nothing to factorize, nothing to prune) leaves the others.
-                if (outcome.error().code == ErrorCode::Cancelled) return fail(outcome.error());
-                m_failure = outcome.error();
-                continue;
-            }
+        const std::size_t last = std::max<std::size_t>(m_options.divisions, 2) - 1;
+        const auto shareOf = [&](std::size_t k) {
+            return std::pow(m_options.macsRatio, 1 - static_cast<double>(k) / static_cast<double>(last));
+        };
+        Weights weights;
+        const auto attempt = [&](double share, const Weights& with) -> Result<double> {
+            auto outcome = tryDivision(*table, share, with, result.baseline);
+            if (!outcome) return fail(outcome.error());
             if (onCandidate) onCandidate(outcome->report);
+            const double score = scoreBy(result.metric, outcome->report.score);
             const bool isBetter = result.candidates.empty() || isAhead(outcome->report, result);
             result.candidates.push_back(std::move(outcome->report));
-            if (!isBetter) continue;
-            result.best = result.candidates.size() - 1;
-            result.model = std::move(outcome->model);
+            if (isBetter) {
+                result.best = result.candidates.size() - 1;
+                result.model = std::move(outcome->model);
+            }
+            return score;
+        };
+        const auto search = [&](double share, double Weights::*weight) -> Status {
+            return searchWeight(
+                [&](double value) {
+                    Weights with = weights;
+                    with.*weight = value;
+                    return attempt(share, with);
+                },
+                weights.*weight);
+        };
+        // One way that does not work here (nothing to factorize, nothing to prune) leaves the others.
+        std::optional<Error> failure;
+        const auto keep = [&](const Status& done) {
+            if (!done) failure = done.error();
+            return done || done.error().code != ErrorCode::Cancelled;
+        };
+        if (!keep(search(shareOf(0), &Weights::factorizing))) return fail(*failure);
+        if (!keep(search(1, &Weights::pruning))) return fail(*failure);
+        for (std::size_t k = 1; k < last; ++k) {
+            const auto score = attempt(shareOf(k), weights);
+            if (!keep(score ? Status{} : fail(score.error()))) return fail(*failure);
         }
-        if (result.candidates.empty()) return fail(*m_failure);
+        if (result.candidates.empty()) return fail(*failure);
         return result;
     }
 
 private:
+    /// SolverOptions::depthWeight of the two halves.
+    struct Weights {
+        double factorizing = 0;
+        double pruning = 0;
+    };
+
+    /// Climbs from 0 in the direction that helps; `best` is where it ends.
+    static Status searchWeight(const std::function<Result<double>(double)>& attempt, double& best) {
+        const auto first = attempt(0);
+        if (!first) return fail(first.error());
+        best = 0;
+        double highest = *first;
+        for (const double direction : {kWeightStep, -kWeightStep}) {
+            for (double weight = direction; std::abs(weight) <= kMostWeight; weight += direction) {
+                const auto score = attempt(weight);
+                if (!score) return fail(score.error());
+                if (!(*score > highest)) break;
+                highest = *score;
+                best = weight;
+            }
+            if (best != 0) break;
+        }
+        return {};
+    }
+
     [[nodiscard]] static bool isAhead(const FlowCandidate& candidate, const FlowResult& result) {
         const FlowCandidate& best = result.candidates[result.best];
         if (candidate.limitedBy.empty() != best.limitedBy.empty()) return candidate.limitedBy.empty();
         return scoreBy(result.metric, candidate.score) > scoreBy(result.metric, best.score);
     }
 
-    /// Predicted errors of every ratio, steadied by the output noise measured at a few.
-    Result<SensitivityTable> assess(const Model& model, const std::vector<CompressionMethod>& methods) const {
+    Result<SensitivityTable> predict(const Model& model, const std::vector<CompressionMethod>& methods) const {
         SensitivityOptions options;
         options.methods = methods;
         options.ratios = ratiosOf(m_options);
-        options.metric = SensitivityMetric::SqnrDb;
         options.compress = m_options.compress;
         options.multiple = m_options.multiple;
         options.calibrationSamples = m_samples.size();
-        options.evaluationSamples = kScoredSamples;
-        options.rounds = kRounds;
-        const auto study = studyLayers(model, m_samples, options, m_job);
-        if (!study) return fail(study.error());
-        auto table = predictSensitivity(**study, options, m_job);
-        if (!table) return table;
-        auto measured = measureSensitivity(**study, m_samples, std::move(*table), options, {}, m_job);
-        return m_job.stopped() ? Result<SensitivityTable>(cancelled()) : measured;
+        return predictSensitivity(model, m_samples, options, m_job);
     }
 
     /// Factorized down to `share` of the MACs, then pruned down to the target.
-    Result<Outcome<FlowCandidate>> tryDivision(const SensitivityTable& table, double share, Score& baseline) {
+    Result<Outcome<FlowCandidate>> tryDivision(const SensitivityTable& table, double share, const Weights& weights,
+                                               Score& baseline) {
         const auto start = std::chrono::steady_clock::now();
         FlowCandidate candidate;
         const auto compressor = Compressor::create(m_model, &m_cache.view(), m_options.compress);
         if (!compressor) return fail(compressor.error());
         candidate.plan.model = contentHash(m_model);
         candidate.plan.multiple = m_options.multiple;
+        candidate.depthWeight = share < 1 ? weights.factorizing : weights.pruning;
         if (share < 1) {
-            SolverOptions solver{{share, {}, {}}, m_options.locks, m_options.excluded, false};
+            const SolverOptions solver{
+                {share, {}, {}}, m_options.locks, m_options.excluded, weights.factorizing, false};
             auto solved = solvePlan(table, solver);
             if (!solved) return fail(solved.error());
             candidate.limitedBy = solved->limitedBy;
@@ -126,7 +169,7 @@ private:
         if (!now) return fail(now.error());
         candidate.factorizedRatio = m_macs > 0 ? static_cast<double>(now->macs) / m_macs : 1;
         if (share > m_options.macsRatio * 1.0001) {
-            const auto planned = choosePruning(**compressor, candidate);
+            const auto planned = choosePruning(**compressor, weights.pruning, candidate);
             if (!planned) return fail(planned.error());
             if (const auto done = (*compressor)->prune(candidate.plan, m_job); !done) return fail(done.error());
         }
@@ -134,6 +177,8 @@ private:
         if (!outcome) return fail(outcome.error());
         candidate.report = std::move(outcome->report);
         candidate.report.samples = m_samples.size();
+        if (candidate.limitedBy.empty() && candidate.report.macsRatio > m_options.macsRatio + kTolerance)
+            candidate.limitedBy = "Layers that share channels saved less together than predicted.";
         const auto executor = Executor::create(outcome->model);
         if (!executor) return fail(executor.error());
         m_job.begin("measuring", 0);
@@ -146,18 +191,35 @@ private:
         return Outcome<FlowCandidate>{std::move(outcome->model), std::move(candidate)};
     }
 
-    /// Adds to the candidate's plan what is still missing to the target.
-    Status choosePruning(const Compressor& compressor, FlowCandidate& candidate) const {
-        auto table = assess(compressor.model(), {CompressionMethod::ChannelPruning});
-        if (!table) return fail(table.error());
-        SolverOptions solver;
-        solver.target.macsRatio = std::min(1.0, m_options.macsRatio / candidate.factorizedRatio);
-        for (LayerSensitivity& layer : table->layers) {
-            const std::string origin = compressor.originOf(layer.name);
-            const bool isFixed =
-                origin.empty() || m_options.excluded.contains(origin) || m_options.locks.contains(origin);
-            if (isFixed) solver.excluded.insert(layer.name);
+    /// What pruning costs, with the layers and channels left out that it must not touch.
+    Result<SensitivityTable> pruningTable(const Compressor& compressor) const {
+        const Model& model = compressor.model();
+        auto table = predict(model, {CompressionMethod::ChannelPruning});
+        if (!table) return table;
+        const auto analysis = analyzeChannels(model);
+        if (!analysis) return fail(analysis.error());
+        for (LayerSensitivity& row : table->layers) {
+            const std::string origin = compressor.originOf(row.name);
+            const auto node = std::ranges::find(model.graph.nodes, row.name, &Node::label);
+            const bool isStream =
+                !m_options.shouldPruneStreams && node != model.graph.nodes.end() &&
+                isResidual(*analysis, model.graph,
+                           channelGroup(*analysis, static_cast<std::size_t>(node - model.graph.nodes.begin())));
+            if (origin.empty() || m_options.excluded.contains(origin) || m_options.locks.contains(origin) || isStream)
+                row.cells.clear();
         }
+        return table;
+    }
+
+    /// Adds to the candidate's plan what is still missing to the target.
+    Status choosePruning(const Compressor& compressor, double depthWeight, FlowCandidate& candidate) {
+        const bool isWhole = candidate.plan.choices.empty();
+        auto table = isWhole && m_wholePruning ? Result<SensitivityTable>(*m_wholePruning) : pruningTable(compressor);
+        if (!table) return fail(table.error());
+        if (isWhole) m_wholePruning = *table;
+        SolverOptions solver;
+        solver.depthWeight = depthWeight;
+        solver.target.macsRatio = std::min(1.0, m_options.macsRatio / candidate.factorizedRatio);
         const auto solved = solvePlanFor(compressor.model(), *table, solver);
         if (!solved) return fail(solved.error());
         candidate.limitedBy = solved->isTargetMet ? "" : solved->limitedBy;
@@ -177,7 +239,7 @@ private:
     BatchCache m_cache;
     std::shared_ptr<Executor> m_reference;
     double m_macs = 0;
-    std::optional<Error> m_failure;
+    std::optional<SensitivityTable> m_wholePruning;  ///< of the network as it came
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recommended way to a compressed network: factorize down to a larger share of the cost, prune channels for the
 // rest, try several divisions of the work and keep the best. Source: AIMET's compression guidebook (first SVD, then
-// channel pruning; ratios multiply); the divisions are chosen here by measuring.
+// channel pruning; ratios multiply). Divisions and the weight of depth are chosen here by measuring.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,8 @@ struct FlowOptions {
     std::vector<double> ratios;  ///< candidates per layer; empty: 0.10 to 0.95 in steps of 0.05
     std::map<std::string, double> locks;
     std::set<std::string> excluded;
+    /// Also prune channels that residual streams share. Every block behind loses them, and no layer can make up for it.
+    bool shouldPruneStreams = false;
     std::int64_t multiple = 1;
     std::size_t calibrationSamples = 500;
     CompressOptions compress;
@@ -33,6 +35,7 @@ struct FlowOptions {
 
 struct FlowCandidate {
     double factorizedRatio = 1;  ///< share of the MACs that the factorizations leave; 1: channel pruning alone
+    double depthWeight = 0;      ///< of the solver: that of the factorizations, or of the pruning where it is alone
     CompressionPlan plan;        ///< the whole candidate: compress() with it gives the same network
     CompressionReport report;
     Score score;            ///< on the evaluation data, against the uncompressed network
@@ -41,7 +44,7 @@ struct FlowCandidate {
 };
 
 struct FlowResult {
-    std::vector<FlowCandidate> candidates;  ///< from factorizing alone to pruning alone
+    std::vector<FlowCandidate> candidates;  ///< in the order they were tried
     std::size_t best = 0;                   ///< highest score of those that meet the target (of all, when none does)
     SensitivityMetric metric = SensitivityMetric::SqnrDb;
     Score baseline;  ///< of the uncompressed network

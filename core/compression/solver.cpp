@@ -60,12 +60,16 @@ std::vector<Choices> choicesOf(const SensitivityTable& table, const CellLosses& 
     return all;
 }
 
-std::vector<KnapsackClass> classesOf(const std::vector<Choices>& all, const SensitivityTable& table) {
+std::vector<KnapsackClass> classesOf(const std::vector<Choices>& all, const SensitivityTable& table,
+                                     double depthWeight) {
     std::vector<KnapsackClass> classes;
+    const double last = static_cast<double>(std::max<std::size_t>(all.size(), 2) - 1);
     for (const Choices& choices : all) {
+        const double depth = static_cast<double>(classes.size()) / last;
+        const double weight = std::exp(depthWeight * (depth - 1));
         KnapsackClass& options = classes.emplace_back();
         for (const Option& option : choices.options) {
-            options.push_back({option.loss,
+            options.push_back({weight * option.loss,
                                {-relative(option.saved.macs, table.total.macs),
                                 -relative(option.saved.parameters, table.total.parameters)}});
         }
@@ -189,7 +193,7 @@ Result<SolvedPlan> solveGreedily(const SensitivityTable& table, const CellLosses
 /// Smallest cost whose loss stays within the limit: the same problem with cost and loss exchanged.
 SolvedPlan solveForDrop(const SensitivityTable& table, const CellLosses& losses, const std::vector<Choices>& all,
                         const SolverOptions& options) {
-    auto classes = classesOf(all, table);
+    auto classes = classesOf(all, table, 0);
     for (KnapsackClass& group : classes) {
         for (KnapsackOption& option : group) {
             option = {1 + option.weight[0], {option.value, 0}};  // the value stays positive
@@ -218,7 +222,7 @@ Result<SolvedPlan> solvePlan(const SensitivityTable& table, const SolverOptions&
     std::array<double, 2> limits{kInfinity, kInfinity};
     if (options.target.macsRatio) limits[0] = *options.target.macsRatio - 1;
     if (options.target.sizeRatio) limits[1] = *options.target.sizeRatio - 1;
-    const auto result = solveKnapsack(classesOf(all, table), limits);
+    const auto result = solveKnapsack(classesOf(all, table, options.depthWeight), limits);
     SolvedPlan solved{planOf(table, losses, all, result.chosen, options), result.isFeasible, {}};
     if (!result.isFeasible) {
         const PlanPrediction& reached = *solved.plan.predicted;
@@ -232,7 +236,7 @@ std::vector<FrontierPoint> solveFrontier(const SensitivityTable& table, const So
                                          std::size_t points) {
     const CellLosses losses = lossesOf(table);
     const auto all = choicesOf(table, losses, options);
-    auto classes = classesOf(all, table);
+    auto classes = classesOf(all, table, options.depthWeight);
     const bool isBySize = options.target.sizeRatio && !options.target.macsRatio;
     if (isBySize) {
         for (KnapsackClass& group : classes)

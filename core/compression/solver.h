@@ -23,7 +23,10 @@ struct SolverOptions {
     SolverTarget target;
     std::map<std::string, double> locks;  ///< layer -> ratio the user fixed (1: leave alone)
     std::set<std::string> excluded;       ///< never compressed
-    bool isGreedy = false;                ///< AIMET's threshold search on one cost metric instead of the exact solver
+    /// Losses count exp(depthWeight) times as much in the last layer as in the first: above 0 where layers behind make
+    /// up for what those in front lose. Which value serves a network best is found by trying (core/compression/flow.h).
+    double depthWeight = 0;
+    bool isGreedy = false;  ///< AIMET's threshold search on one cost metric instead of the exact solver
 };
 
 struct SolvedPlan {
