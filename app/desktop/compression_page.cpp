@@ -215,6 +215,7 @@ void CompressionPage::connectDocument() {
         connect(&document, signal, this, &CompressionPage::planChanged);
     connect(&m_session.selection(), &Selection::changed, this, &CompressionPage::refreshLayer);
     connect(&m_session, &Session::busyChanged, this, &CompressionPage::refreshWords);
+    connect(&m_session, &Session::flowStarted, m_tabs, [this] { m_tabs->setCurrentWidget(m_frontier); });
     connect(&m_refresh, &QTimer::timeout, this, &CompressionPage::refreshPlots);
 }
 

@@ -71,7 +71,9 @@ CompressionSetupPanel::CompressionSetupPanel(Session& session, QWidget* parent)
       m_slider(new QSlider(Qt::Horizontal, this)),
       m_value(new QDoubleSpinBox(this)),
       m_solver(new QComboBox(this)),
-      m_suggest(new QPushButton(tr("Suggest ratios"), this)) {
+      m_suggest(new QPushButton(tr("Suggest ratios"), this)),
+      m_flow(new QPushButton(tr("Recommended flow"), this)),
+      m_flowText(mutedText(this)) {
     setObjectName(u"compressionSetup"_s);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -83,7 +85,7 @@ CompressionSetupPanel::CompressionSetupPanel(Session& session, QWidget* parent)
     connectSweep();
     connectTarget();
     for (const auto signal : {&Document::stateChanged, &Document::planChanged, &Document::modelChanged,
-                              &Document::sensitivityChanged, &Document::dataChanged})
+                              &Document::sensitivityChanged, &Document::dataChanged, &Document::compressedChanged})
         connect(&session.document(), signal, this, &CompressionSetupPanel::refresh);
     connect(&session, &Session::busyChanged, this, &CompressionSetupPanel::refreshButtons);
     connect(&session.jobs(), &JobRunner::progressed, this, &CompressionSetupPanel::refreshButtons);
@@ -170,6 +172,8 @@ QWidget* CompressionSetupPanel::createTargetPart() {
     makeShrinkable(m_solver);
     m_suggest->setObjectName(u"suggestPlan"_s);
     m_suggest->setMinimumHeight(32);
+    m_flow->setObjectName(u"recommendedFlow"_s);
+    m_flowText->setObjectName(u"flowText"_s);
     auto* value = new QHBoxLayout;
     value->setSpacing(8);
     value->addWidget(m_slider, 1);
@@ -183,6 +187,8 @@ QWidget* CompressionSetupPanel::createTargetPart() {
     layout->setSpacing(8);
     layout->addLayout(form);
     layout->addWidget(m_suggest);
+    layout->addWidget(m_flow);
+    layout->addWidget(m_flowText);
     return part;
 }
 
@@ -249,6 +255,12 @@ void CompressionSetupPanel::connectTarget() {
         edit(tr("Solver: %1").arg(m_solver->itemText(index)), [index](auto& setup) { setup.isGreedy = index == 1; });
     });
     connect(m_suggest, &QPushButton::clicked, &m_session, &Session::suggestPlan);
+    connect(m_flow, &QPushButton::clicked, this, [this] {
+        if (m_session.isFlowing())
+            m_session.stopFlow();
+        else
+            m_session.recommendFlow();
+    });
 }
 
 void CompressionSetupPanel::refresh() {
@@ -318,9 +330,35 @@ void CompressionSetupPanel::refreshButtons() {
     else
         text = tr("Predict takes one pass over the data. Measure scores every cell.");
     m_sweepText->setText(text.trimmed());
-    m_suggest->setEnabled(table != nullptr && compressible > 0);
+    m_suggest->setEnabled(table != nullptr && compressible > 0 && !m_session.isSuggesting());
+    m_suggest->setText(m_session.isSuggesting() ? tr("Solving …") : tr("Suggest ratios"));
     m_suggest->setToolTip(table ? tr("The ratios that meet the target with the least loss; locked layers stay")
                                 : tr("Predict or measure first"));
+    refreshFlow();
+}
+
+void CompressionSetupPanel::refreshFlow() {
+    const Document& document = m_session.document();
+    const CompressionSetup& setup = document.state().compression;
+    const bool isFlowing = m_session.isFlowing();
+    const bool hasTarget = setup.target == TargetKind::Macs && setup.share < 1;
+    m_flow->setText(isFlowing ? tr("Stop the flow") : tr("Recommended flow"));
+    m_flow->setEnabled(isFlowing || (document.data() != nullptr && hasTarget));
+    m_flow->setToolTip(
+        isFlowing   ? tr("Plans that are measured already stay on the trade-off")
+        : hasTarget ? tr("Splits layers and prunes channels: tries several divisions of the work between the two,\n"
+                         "measures the network for each and adopts the best plan (one undo step)")
+                    : tr("Needs a target of MACs below 100 %"));
+    QString text;
+    if (isFlowing)
+        text = tr("%n plan(s) tried. Now: %1.", nullptr, m_session.flowTried()).arg(m_session.flowJob()->stage());
+    else if (m_session.flowJob() && m_session.flowJob()->state() == Job::State::Cancelled && m_session.flowTried() > 0)
+        text = tr("Stopped after %n plan(s). A click on a star in the trade-off adopts it.", nullptr,
+                  m_session.flowTried());
+    else
+        text = flowSentence(document);
+    m_flowText->setText(text);
+    m_flowText->setVisible(!text.isEmpty());
 }
 
 }  // namespace equant::ui

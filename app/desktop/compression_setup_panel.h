@@ -38,6 +38,7 @@ private:
     void edit(const QString& text, const std::function<void(CompressionSetup&)>& change, int mergeId = -1);
     void refresh();
     void refreshButtons();
+    void refreshFlow();
 
     Session& m_session;
     std::vector<QCheckBox*> m_methods;
@@ -55,6 +56,8 @@ private:
     QDoubleSpinBox* m_value;
     QComboBox* m_solver;
     QPushButton* m_suggest;
+    QPushButton* m_flow;
+    QLabel* m_flowText;
     bool m_isRefreshing = false;
 };
 

@@ -67,6 +67,16 @@ struct PlanMeasurement {
     double macsRatio = 1, sizeRatio = 1;
     int compressedLayers = 0;
     double seconds = 0;
+    QString label = {};  ///< "SVD 71 % + pruning"; empty: a plan like any other
+};
+
+/// What the recommended flow came to.
+struct FlowSummary {
+    CompressStep step;  ///< of the best plan; its measurement has the scores
+    QString label;
+    int tried = 0;
+    SensitivityMetric metric = SensitivityMetric::SqnrDb;  ///< what decided
+    std::string limitedBy;                                 ///< why no plan met the target; empty: the best one does
 };
 
 [[nodiscard]] SensitivityOptions sweepOptions(const CompressionSetup& setup);
@@ -77,6 +87,9 @@ struct PlanMeasurement {
 
 /// The plan with another ratio for a layer; all its former choices go. A ratio of 1 keeps a lock.
 void setChoice(CompressionPlan& plan, const LayerChoice& choice);
+/// How a plan divides the work, from what the factorizations leave of the MACs: "SVD 71 % + pruning". `depthWeight`: of
+/// the solver.
+[[nodiscard]] QString divisionText(const CompressionPlan& plan, double factorizedRatio, double depthWeight);
 /// Without what does not change the result: locks, predictions and layers that are left alone.
 [[nodiscard]] CompressionPlan effectivePlan(CompressionPlan plan);
 

@@ -280,6 +280,30 @@ QString measuredLossText(const PlanMeasurement& measured) {
     return Document::tr("an output SQNR of %1").arg(measuredText(score));
 }
 
+QString flowSentence(const Document& document) {
+    const FlowSummary* flow = document.flow();
+    if (!flow) return {};
+    const PlanMeasurement& best = *document.measurementOf(flow->step);
+    const QString measure = flow->metric == SensitivityMetric::Top1        ? Document::tr("top-1 accuracy")
+                            : flow->metric == SensitivityMetric::Agreement ? Document::tr("agreement with float")
+                                                                           : Document::tr("output SQNR");
+    QString text =
+        flow->limitedBy.empty()
+            ? Document::tr("%n plan(s) tried. Best %1 of those that meet the target: %2.", nullptr, flow->tried)
+            : Document::tr("⚠ %n plan(s) tried, none meets the target. Best %1: %2.", nullptr, flow->tried);
+    text = text.arg(measure, best.label);
+    const auto number = [](double value) { return QLocale().toString(value, 'f', 1); };
+    QStringList scores;
+    if (best.score.top1 && best.floating.top1)
+        scores
+            << Document::tr("top-1 %1 %, uncompressed %2 %").arg(number(*best.score.top1), number(*best.floating.top1));
+    else if (best.score.agreement)
+        scores << Document::tr("agreement with the uncompressed network %1 %").arg(number(*best.score.agreement));
+    if (best.score.sqnrDb) scores << Document::tr("output SQNR %1 dB").arg(number(*best.score.sqnrDb));
+    return text + u' ' +
+           Document::tr("At %1 % of the MACs: %2.").arg(number(100 * best.macsRatio), scores.join(u"; "_s));
+}
+
 QString compressionSentence(const CompressionView* view, const Document& document) {
     if (!view) return Document::tr("How far can each layer shrink, and for how little?");
     const int all = view->compressibleCount();

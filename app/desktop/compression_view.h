@@ -114,6 +114,8 @@ QString methodText(CompressionMethod method);
 std::optional<PlanPrediction> savingsOf(const SensitivityTable& table, const LayerChoice& choice);
 /// What the page says first.
 QString compressionSentence(const CompressionView* view, const Document& document);
+/// What the recommended flow tried and chose, and why; empty: it did not run on these data.
+QString flowSentence(const Document& document);
 /// What a measured plan lost: "0.4 points".
 QString measuredLossText(const PlanMeasurement& measured);
 /// Score that a table of this metric would hold, from a measured plan; "85.3 %".

@@ -271,7 +271,7 @@ CompressionView::Frontier CompressionView::frontier(const Document& document) co
                 data.measuredBaseline = measured->score.top1 ? measured->floating.top1.value_or(plots::kNone) : 100.0;
         }
         plots::FrontierPlan point = planPoint(measured->step.plan, metric, measured);
-        point.label = Document::tr("measured plan");
+        point.label = measured->label.isEmpty() ? Document::tr("measured plan") : measured->label;
         point.isOnSweep = false;
         data.plans.push_back(std::move(point));
         result.plans.push_back(measured->step.plan);

@@ -60,6 +60,7 @@ void Document::setModel(std::shared_ptr<const LoadedModel> loaded, DocumentState
     m_sweeps.clear();
     m_compressed.clear();
     m_measurements.clear();
+    m_flow.reset();
     m_equalized.clear();
     m_quantizations.clear();
     m_data.reset();

@@ -150,11 +150,15 @@ public:
     /// The sensitivities for the present setup, else the newest ones; see isSensitivityFresh().
     std::shared_ptr<const SensitivityTable> sensitivity() const;
     bool isSensitivityFresh() const;
+    std::shared_ptr<const SensitivityTable> sensitivityFor(const SweepKey& key) const;  ///< null: none
     /// The newest ones that differ from the present setup in the methods only; null: none.
     std::shared_ptr<const SensitivityTable> relatedSensitivity() const;
     void addCompressed(std::shared_ptr<const CompressedModel> result);
     std::shared_ptr<const CompressedModel> compressedFor(const CompressStep& step) const;
     void addMeasurement(PlanMeasurement measurement);
+    void setFlow(FlowSummary summary);
+    /// Of the recommended flow, if it ran on the present data; null: it did not.
+    const FlowSummary* flow() const;
     /// Plans measured on the present data, oldest first.
     std::vector<const PlanMeasurement*> measurements() const;
     /// Of the plan being edited; null: not measured like that.
@@ -205,6 +209,7 @@ private:
     std::vector<Sweep> m_sweeps;  // newest last
     std::vector<std::shared_ptr<const CompressedModel>> m_compressed;
     std::vector<PlanMeasurement> m_measurements;
+    std::optional<FlowSummary> m_flow;
     std::shared_ptr<const LoadedModel> m_base;                               // of the applied compression; null: none
     std::vector<std::shared_ptr<const EqualizedModel>> m_equalized;          // newest last
     std::vector<std::shared_ptr<const QuantizationResult>> m_quantizations;  // newest last

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The compression half of document.h.
+#include <QLocale>
 #include <algorithm>
 
 #include "app/desktop/document.h"
@@ -69,6 +70,21 @@ CompressionPlan effectivePlan(CompressionPlan plan) {
     return plan;
 }
 
+QString divisionText(const CompressionPlan& plan, double factorizedRatio, double depthWeight) {
+    const auto isPruned = [](const LayerChoice& choice) { return choice.method == CompressionMethod::ChannelPruning; };
+    const bool doesPrune = std::ranges::any_of(plan.choices, isPruned);
+    QString text;
+    if (std::ranges::all_of(plan.choices, isPruned)) {
+        text = Document::tr("pruning alone");
+    } else {
+        text = Document::tr("SVD %1 %").arg(QLocale().toString(100 * factorizedRatio, 'f', 0));
+        text += doesPrune ? Document::tr(" + pruning") : Document::tr(" alone");
+    }
+    if (depthWeight > 0) text += Document::tr(", late layers kept (%1)").arg(QLocale().toString(depthWeight, 'f', 1));
+    if (depthWeight < 0) text += Document::tr(", early layers kept (%1)").arg(QLocale().toString(-depthWeight, 'f', 1));
+    return text;
+}
+
 bool Document::isCompressionUpToDate() const {
     const CompressStep* step = m_state.recipe.compressStep();
     return step && *step == editedCompression();
@@ -108,13 +124,17 @@ void Document::setSweep(Sweep sweep) {
 }
 
 std::shared_ptr<const SensitivityTable> Document::sensitivity() const {
-    const auto found = std::ranges::find(m_sweeps, sweepKey(), &Sweep::key);
-    if (found != m_sweeps.end()) return found->table;
+    if (auto fresh = sensitivityFor(sweepKey())) return fresh;
     return m_sweeps.empty() ? nullptr : m_sweeps.back().table;
 }
 
+std::shared_ptr<const SensitivityTable> Document::sensitivityFor(const SweepKey& key) const {
+    const auto found = std::ranges::find(m_sweeps, key, &Sweep::key);
+    return found == m_sweeps.end() ? nullptr : found->table;
+}
+
 bool Document::isSensitivityFresh() const {
-    return std::ranges::find(m_sweeps, sweepKey(), &Sweep::key) != m_sweeps.end();
+    return sensitivityFor(sweepKey()) != nullptr;
 }
 
 std::shared_ptr<const SensitivityTable> Document::relatedSensitivity() const {
@@ -150,6 +170,16 @@ void Document::addMeasurement(PlanMeasurement measurement) {
     m_measurements.push_back(std::move(measurement));
     keepNewest(m_measurements, kMeasurementsKept);
     emit compressedChanged();
+}
+
+void Document::setFlow(FlowSummary summary) {
+    m_flow = std::move(summary);
+    emit compressedChanged();
+}
+
+const FlowSummary* Document::flow() const {
+    const auto all = measurements();
+    return m_flow && std::ranges::find(all, m_flow->step, &PlanMeasurement::step) != all.end() ? &*m_flow : nullptr;
 }
 
 std::vector<const PlanMeasurement*> Document::measurements() const {

@@ -71,6 +71,37 @@ struct CompressResult {
 /// Compresses, looks at the result and scores it beside the original.
 Result<CompressResult> compressAndScore(const CompressRequest& request, const JobContext& job);
 
+/// Looks at what a compression left, like at an opened model.
+Result<std::shared_ptr<const CompressedModel>> prepareCompressed(const LoadedModel& original, const CompressStep& step,
+                                                                 Outcome<CompressionReport> outcome,
+                                                                 const JobContext& job);
+PlanMeasurement planMeasurement(const CompressStep& step, const CompressionReport& report, ScoredChange scores,
+                                int evaluationSamples, double seconds);
+
+struct FlowRequest {
+    CompressRequest compress;  ///< the step is that of the edited plan: candidates take its place
+    SweepRequest sweep;        ///< predicted first where `known` is null, because plans are shown beside predictions
+    std::set<std::string> excluded;
+};
+
+/// What comes while the flow runs.
+struct FlowNews {
+    std::vector<Sweep> tables;
+    std::vector<PlanMeasurement> plans;
+};
+
+struct FlowOutcome {
+    FlowSummary summary;
+    std::shared_ptr<const CompressedModel> model;
+    std::vector<CompressionMethod> methods;  ///< of the setup and of the best plan
+    std::optional<Sweep> sweep;              ///< with those methods; absent: the setup has them all
+};
+
+/// Tries divisions of the work between factorizing and pruning (core/compression/flow.h) down to the setup's share of
+/// the MACs. `onNews` is called from the worker thread after each candidate; stopping loses none of those.
+Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void(const FlowNews&)>& onNews,
+                            const JobContext& job);
+
 /// What an export wrote, in one sentence for people.
 struct ExportSummary {
     QString text;

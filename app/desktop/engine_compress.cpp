@@ -199,22 +199,42 @@ Result<Sweep> remeasureCell(const SweepRequest& request, const std::string& laye
     return Sweep{request.key, std::make_shared<const SensitivityTable>(std::move(table))};
 }
 
+Result<std::shared_ptr<const CompressedModel>> prepareCompressed(const LoadedModel& original, const CompressStep& step,
+                                                                 Outcome<CompressionReport> outcome,
+                                                                 const JobContext& job) {
+    CompressedModel result;
+    result.step = step;
+    result.report = std::move(outcome.report);
+    job.begin("looking at the result", 2);
+    auto prepared = prepareModel(std::make_shared<const Model>(std::move(outcome.model)), original.path, job);
+    if (!prepared) return fail(prepared.error());
+    prepared->fileBytes = original.fileBytes;
+    result.prepared = std::make_shared<const LoadedModel>(std::move(*prepared));
+    return std::make_shared<const CompressedModel>(std::move(result));
+}
+
+PlanMeasurement planMeasurement(const CompressStep& step, const CompressionReport& report, ScoredChange scores,
+                                int evaluationSamples, double seconds) {
+    PlanMeasurement measurement;
+    measurement.step = step;
+    measurement.evaluationSamples = evaluationSamples;
+    measurement.floating = std::move(scores.before);
+    measurement.score = std::move(scores.after);
+    measurement.macsRatio = report.macsRatio;
+    measurement.sizeRatio = report.sizeRatio;
+    measurement.compressedLayers = static_cast<int>(
+        std::ranges::count_if(report.layers, [](const CompressedLayer& layer) { return layer.skipped.empty(); }));
+    measurement.seconds = seconds;
+    return measurement;
+}
+
 namespace {
 
 Result<std::shared_ptr<const CompressedModel>> compressModel(const CompressRequest& request, const JobContext& job) {
     if (request.known) return request.known;
-    const Model& model = *request.original->model;
-    auto outcome = runStep(request.step, model, request.step.options.threads, job);
+    auto outcome = runStep(request.step, *request.original->model, request.step.options.threads, job);
     if (!outcome) return fail(outcome.error());
-    CompressedModel result;
-    result.step = request.step;
-    result.report = std::move(outcome->report);
-    job.begin("looking at the result", 2);
-    auto prepared = prepareModel(std::make_shared<const Model>(std::move(outcome->model)), request.original->path, job);
-    if (!prepared) return fail(prepared.error());
-    prepared->fileBytes = request.original->fileBytes;
-    result.prepared = std::make_shared<const LoadedModel>(std::move(*prepared));
-    return std::make_shared<const CompressedModel>(std::move(result));
+    return prepareCompressed(*request.original, request.step, std::move(*outcome), job);
 }
 
 }  // namespace
@@ -231,17 +251,8 @@ Result<CompressResult> compressAndScore(const CompressRequest& request, const Jo
     if (!samples) return fail(samples.error());
     auto scores = scoreChange(*request.original->model, *result.model->prepared->model, **samples, {}, job);
     if (!scores) return fail(scores.error());
-    const CompressionReport& report = result.model->report;
-    PlanMeasurement& measurement = result.measurement.emplace();
-    measurement.step = request.step;
-    measurement.evaluationSamples = *request.evaluationSamples;
-    measurement.floating = std::move(scores->before);
-    measurement.score = std::move(scores->after);
-    measurement.macsRatio = report.macsRatio;
-    measurement.sizeRatio = report.sizeRatio;
-    measurement.compressedLayers = static_cast<int>(
-        std::ranges::count_if(report.layers, [](const CompressedLayer& layer) { return layer.skipped.empty(); }));
-    measurement.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
+    result.measurement = planMeasurement(request.step, result.model->report, std::move(*scores),
+                                         *request.evaluationSamples, static_cast<double>(clock.elapsed()) / 1000.0);
     return result;
 }
 

@@ -44,11 +44,13 @@ Session::Session(QObject* parent) : QObject(parent) {
     });
     m_sweepTimer.setInterval(kSweepMilliseconds);
     connect(&m_sweepTimer, &QTimer::timeout, this, &Session::takeLiveSweep);
+    connect(&m_sweepTimer, &QTimer::timeout, this, &Session::takeLiveFlow);
     connect(&m_jobs, &JobRunner::jobsChanged, this, &Session::busyChanged);
     connect(&m_jobs, &JobRunner::jobEnded, this, [this](const Job* job) {
         if ((job == m_equalizeJob || job == m_compressJob) && job->state() == Job::State::Cancelled)
             m_isQuantizePending = m_isPreviewPending = false;
         if (job == m_sweepJob) takeLiveSweep();  // a paused sweep keeps its last cells
+        if (job == m_flowJob) takeLiveFlow();    // so does a flow its plans
     });
 }
 
@@ -86,8 +88,12 @@ void Session::openModel(const QString& path, const QString& dataPath) {
             m_failedData = {};
             m_failedCompression.reset();
             m_liveSweep.reset();
-            for (const auto& job : {m_dataJob, m_equalizeJob, m_quantizeJob, m_sweepJob, m_compressJob})
+            m_liveFlow.reset();
+            m_flowTried = 0;
+            for (const auto& job :
+                 {m_dataJob, m_equalizeJob, m_quantizeJob, m_sweepJob, m_compressJob, m_suggestJob, m_flowJob})
                 if (job) job->cancel();  // it belongs to the former model
+            m_flowJob.clear();
             m_selection.clear();
             DocumentState initial;
             initial.data.preprocess = preprocessingBeside(*loaded);

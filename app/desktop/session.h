@@ -12,6 +12,8 @@
 
 namespace equant::ui {
 
+struct FlowOutcome;
+
 enum class ExportKind { OptimizedModel, QdqModel, Encodings061, Encodings100, Encodings200 };
 
 class Session : public QObject {
@@ -29,8 +31,12 @@ public:
     const Job* quantizeJob() const { return m_quantizeJob; }
     const Job* sweepJob() const { return m_sweepJob; }
     const Job* compressJob() const { return m_compressJob; }
+    const Job* flowJob() const { return m_flowJob; }
     bool isSweeping() const { return isRunning(m_sweepJob); }
     bool isCompressing() const { return isRunning(m_compressJob); }
+    bool isSuggesting() const { return isRunning(m_suggestJob); }
+    bool isFlowing() const { return isRunning(m_flowJob); }
+    int flowTried() const { return m_flowTried; }  ///< plans that the newest flow has measured so far
     bool isOpening() const { return isRunning(m_openJob); }
     bool isEqualizing() const { return isRunning(m_equalizeJob); }
     bool isQuantizing() const { return isRunning(m_quantizeJob); }
@@ -60,10 +66,14 @@ public slots:
     void pauseSweep();
     /// One layer at one ratio again, on four times the samples.
     void remeasure(const QString& layer, double ratio);
-    /// The best plan for the target; ratios locked by hand stay (undoable).
+    /// The best plan for the target; ratios locked by hand stay (undoable). At once, but as a job where it prunes.
     void suggestPlan();
     /// Compresses as the edited plan says and scores the result.
     void measurePlan();
+    /// Tries divisions of the work between factorizing and pruning, measures each and adopts the best (undoable).
+    /// stopFlow() ends it; plans measured by then stay on the plot.
+    void recommendFlow();
+    void stopFlow();
     /// Puts the edited plan into the recipe (undoable) and computes it when needed.
     void applyCompression();
     void removeCompression();
@@ -81,15 +91,20 @@ signals:
     void modelOpened(const QString& path);
     void quantizationFinished();
     void planMeasured();
+    void flowStarted();
     /// Something worth reading that is no failure.
     void noticed(const QString& text, const QString& hint);
     void failed(const QString& activity, const equant::Error& error);
     void exported(const QString& path, const QString& summary);
 
 private:
+    struct LiveFlow;   ///< what a running flow found and nobody took yet
     struct LiveSweep;  ///< the newest table of a running sweep, handed over between threads
     void startSweep(bool shouldMeasure);
     void takeLiveSweep();
+    void takeLiveFlow();
+    void adoptSuggestion(const SolvedPlan& solved);
+    void adoptFlow(const FlowOutcome& outcome);
     void compressIfNeeded();
     void startCompression(const CompressStep& step, std::optional<int> evaluationSamples);
     bool hasPlanToCompress();
@@ -108,8 +123,12 @@ private:
     QPointer<Job> m_dataJob;
     QPointer<Job> m_sweepJob;
     QPointer<Job> m_compressJob;
+    QPointer<Job> m_suggestJob;
+    QPointer<Job> m_flowJob;
     std::shared_ptr<LiveSweep> m_liveSweep;
-    QTimer m_sweepTimer;
+    std::shared_ptr<LiveFlow> m_liveFlow;
+    int m_flowTried = 0;
+    QTimer m_sweepTimer;  ///< takes what sweeps and flows have found
     CompressStep m_compressing;
     std::optional<CompressStep> m_failedCompression;  ///< not tried again until the recipe changes
     bool m_isPreviewPending = false;                  ///< equalize as soon as the compressed model is there

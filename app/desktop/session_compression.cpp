@@ -8,6 +8,7 @@
 #include "app/desktop/engine_calls.h"
 #include "app/desktop/session.h"
 #include "core/base/file.h"
+#include "core/compression/plan_cost.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/plot_scene.h"
 
@@ -34,7 +35,7 @@ private:
 void Session::takeLiveSweep() {
     if (m_liveSweep)
         if (auto newest = m_liveSweep->take()) m_document.setSweep(std::move(*newest));
-    if (!isSweeping()) m_sweepTimer.stop();
+    if (!isSweeping() && !isFlowing()) m_sweepTimer.stop();
 }
 
 void Session::predictSensitivity() {
@@ -113,7 +114,28 @@ void Session::suggestPlan() {
             options.locks[choice.layer] = choice.ratio;
     auto solved = solvePlan(*table, options);
     if (!solved) return report(tr("Suggesting a plan"), solved.error());
-    CompressionPlan plan = std::move(solved->plan);
+    const bool doesPrune = std::ranges::any_of(solved->plan.choices, [](const LayerChoice& choice) {
+        return choice.method == CompressionMethod::ChannelPruning && choice.ratio < 1;
+    });
+    if (!doesPrune) return adoptSuggestion(*solved);
+    // Pruned channels save less together than each layer alone: the budget has to hold on the model, which takes
+    // seconds.
+    m_suggestJob = m_jobs.start<SolvedPlan>(
+        this, u"suggest"_s, tr("Suggest ratios"),
+        [original = m_document.loaded(), table, options](const JobContext& context) -> Result<SolvedPlan> {
+            context.begin("removing channels to see what they save", 0);
+            return solvePlanFor(*original->model, *table, options);
+        },
+        [this, original = m_document.loaded()](std::shared_ptr<const SolvedPlan> exact) {
+            if (m_document.loaded() == original) adoptSuggestion(*exact);
+        },
+        [this](const Error& error) { report(tr("Suggesting a plan"), error); });
+}
+
+void Session::adoptSuggestion(const SolvedPlan& solved) {
+    const DocumentState& state = m_document.state();
+    const CompressionSetup& setup = state.compression;
+    CompressionPlan plan = solved.plan;
     plan.multiple = setup.multiple;
     // A lock keeps the very ratio that was set by hand, also where the table has only its neighbours.
     for (const LayerChoice& choice : state.plan.choices)
@@ -127,8 +149,8 @@ void Session::suggestPlan() {
         edited.plan = plan;
         edited.suggestion = plan;
     });
-    if (!solved->isTargetMet)
-        emit noticed(tr("The target cannot be met; this is the nearest plan."), toQString(solved->limitedBy));
+    if (!solved.isTargetMet)
+        emit noticed(tr("The target cannot be met; this is the nearest plan."), toQString(solved.limitedBy));
 }
 
 bool Session::hasPlanToCompress() {

@@ -169,6 +169,7 @@ QList<QAction*> MainWindow::createCompressionActions(QMenu* menu) {
     add(tr("Predict sensitivities"), u"predictSensitivityAction"_s, {}, &Session::predictSensitivity);
     add(tr("Measure sensitivities"), u"measureSensitivityAction"_s, {}, &Session::measureSensitivity);
     add(tr("Suggest ratios"), u"suggestPlanAction"_s, {}, &Session::suggestPlan);
+    add(tr("Recommended flow"), u"recommendedFlowAction"_s, {}, &Session::recommendFlow);
     add(tr("Measure this plan"), u"measurePlanAction"_s, QKeySequence(tr("Ctrl+Return")), &Session::measurePlan);
     add(tr("Apply compression"), u"applyCompressionAction"_s, {}, &Session::applyCompression);
     add(tr("Remove compression"), u"removeCompressionAction"_s, {}, &Session::removeCompression);

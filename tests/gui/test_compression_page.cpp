@@ -17,7 +17,9 @@
 
 #include "app/desktop/compression_view.h"
 #include "app/desktop/main_window.h"
+#include "core/compression/plan_cost.h"
 #include "core/graph/onnx_io.h"
+#include "core/recipe/run.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/panels/budget_strip.h"
 #include "widgets/panels/layer_panel.h"
@@ -58,6 +60,12 @@ private:
         find<QSpinBox>(*window, "compressionCandidates")->setValue(3);
         documentOf(*window).undoStack()->clear();
         return window;
+    }
+    /// For flows: they compress and score about ten times.
+    static void takeFewSamples(MainWindow& window) {
+        find<QSpinBox>(window, "compressionFitSamples")->setValue(4);
+        find<QSpinBox>(window, "compressionScoreSamples")->setValue(8);
+        documentOf(window).undoStack()->clear();
     }
     std::unique_ptr<MainWindow> openPredicted() {
         auto window = openSample();
@@ -403,6 +411,105 @@ private slots:
         qInfo("200 layers: a step of a drag takes %.1f ms (worst %.1f ms), its end %.1f ms", sum / kSteps, worst,
               static_cast<double>(clock.nsecsElapsed()) / 1e6);
         QCOMPARE(ratioOf(document, layer), 0.5);
+    }
+
+    /// Layers that lose inputs and outputs save less than the sum of both: the suggestion must know.
+    void aSuggestionThatPrunesHoldsOnTheModel() {
+        const auto window = openSample();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        find<QCheckBox>(*window, "method_channel-pruning")->click();
+        for (const char* other : {"method_spatial-svd", "method_weight-svd"})
+            if (auto* box = find<QCheckBox>(*window, other); box->isChecked()) box->click();
+        click(find<QPushButton>(*window, "predictSensitivity"));
+        QVERIFY(waitIdle(*window));
+        find<QDoubleSpinBox>(*window, "targetValue")->setValue(60);
+        const int steps = document.undoStack()->count();
+        click(find<QPushButton>(*window, "suggestPlan"));
+        QVERIFY(waitIdle(*window));
+        QCOMPARE(document.undoStack()->count(), steps + 1);
+        QVERIFY(!document.state().plan.choices.empty());
+        const auto cost = plannedCost(*document.loaded()->model, document.state().plan);
+        QVERIFY(cost);
+        const double left = cost->macs / document.sensitivity()->total.macs;
+        QVERIFY2(left <= 0.6 + 1e-9 && left > 0.5, qPrintable(QString::number(left)));
+    }
+
+    void theRecommendedFlowMeasuresAndAdoptsThePlan() {
+        const auto window = openSample();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        takeFewSamples(*window);
+        auto* button = find<QPushButton>(*window, "recommendedFlow");
+        const CompressionSetup before = document.state().compression;
+        click(button);
+        QVERIFY(window->session().isFlowing());
+        QVERIFY(waitIdle(*window));
+        const FlowSummary* flow = document.flow();
+        QVERIFY(flow);
+        const auto measured = document.measurements();
+        QVERIFY(measured.size() >= 4);
+        QCOMPARE(measured.size(), static_cast<std::size_t>(flow->tried));
+        QStringList labels;
+        for (const PlanMeasurement* each : measured) {
+            labels << each->label;
+            QVERIFY(each->score.sqnrDb && each->floating.samples == 8);
+        }
+        QVERIFY2(labels.filter(QStringLiteral("SVD")).size() >= 1, qPrintable(labels.join(u'|')));
+        QVERIFY2(labels.filter(QStringLiteral("pruning")).size() >= 1, qPrintable(labels.join(u'|')));
+        // Each is a star of its own on the trade-off, by its name.
+        auto* frontier = dynamic_cast<plots::TradeOffFrontier*>(find<PlotView>(*window, "tradeOffFrontier"));
+        QVERIFY(frontier && frontier->isVisible());
+        QStringList shown;
+        for (const auto& row : frontier->table().rows) shown << row.front().toString();
+        for (const QString& label : labels) QVERIFY2(shown.contains(label), qPrintable(label));
+        // The best one is adopted in one step, is measured, and nothing is left to compute when it is applied.
+        QCOMPARE(document.undoStack()->count(), 1);
+        const PlanMeasurement* best = document.measurement();
+        QVERIFY(best && best->step == flow->step);
+        QVERIFY(best->macsRatio < 0.51 || !flow->limitedBy.empty());
+        for (const PlanMeasurement* each : measured)
+            if (flow->limitedBy.empty() && each->macsRatio <= 0.5) QVERIFY(*each->score.sqnrDb <= *best->score.sqnrDb);
+        QVERIFY(document.compressedFor(flow->step));
+        QVERIFY(document.isSensitivityFresh());
+        for (const LayerChoice& choice : flow->step.plan.choices)
+            QVERIFY(std::ranges::count(document.state().compression.methods, choice.method) == 1);
+        const QString text = find<QLabel>(*window, "flowText")->text();
+        QVERIFY2(text.contains(best->label) && text.contains(QString::number(flow->tried)), qPrintable(text));
+        find<QAction>(*window, "undoAction")->trigger();
+        QVERIFY(document.state().plan.choices.empty());
+        QVERIFY(document.state().compression == before);
+        QCOMPARE(document.measurements().size(), measured.size());
+        // Carrying the plan out anew gives the network that was measured.
+        document.undoStack()->redo();
+        CompressStep step = document.editedCompression();
+        const auto again = runStep(step, *document.loaded()->model, 0);
+        QVERIFY(again);
+        QCOMPARE(contentHash(again->model), contentHash(*document.compressedFor(step)->prepared->model));
+    }
+
+    void aStoppedFlowKeepsItsPlans() {
+        const auto window = openSample();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        takeFewSamples(*window);
+        auto* button = find<QPushButton>(*window, "recommendedFlow");
+        click(button);
+        QVERIFY(QTest::qWaitFor([&] { return !document.measurements().empty(); }, 60000));
+        const bool isStopped = window->session().isFlowing();
+        if (isStopped) click(button);
+        QVERIFY(waitIdle(*window));
+        if (!isStopped) QSKIP("it was over before it could be stopped");
+        QVERIFY(!document.measurements().empty());
+        QCOMPARE(window->session().flowTried(), static_cast<int>(document.measurements().size()));
+        QCOMPARE(document.undoStack()->count(), 0);
+        QVERIFY(find<QLabel>(*window, "flowText")->text().contains(QStringLiteral("Stopped")));
+        // It can start again, and needs MACs to aim at.
+        QVERIFY(button->isEnabled());
+        find<QComboBox>(*window, "targetKind")->setCurrentIndex(static_cast<int>(TargetKind::Size));
+        QVERIFY(!button->isEnabled());
+        find<QAction>(*window, "recommendedFlowAction")->trigger();
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
     }
 
     void targetsThatCannotBeMetAreSaidSo() {
