@@ -5,7 +5,7 @@
 #include <QtTest>
 #include <algorithm>
 
-#include "core/compression/solver.h"
+#include "core/compression/plan_cost.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
@@ -26,14 +26,23 @@ private slots:
 };
 
 void TestCompressionFigures::accuracyWithoutTraining_data() {
+    QTest::addColumn<CompressionMethod>("method");
     QTest::addColumn<double>("macs");
+    QTest::addColumn<double>("depthWeight");
+    QTest::addColumn<std::size_t>("samples");
     QTest::addColumn<double>("mostLost");
-    QTest::newRow("half") << 0.5 << 1.5;
-    QTest::newRow("a third") << 0.33 << 6.0;
+    using enum CompressionMethod;
+    QTest::newRow("half, spatial SVD") << SpatialSvd << 0.5 << 0.0 << std::size_t(500) << 1.5;
+    QTest::newRow("half, weight SVD") << WeightSvd << 0.5 << 1.5 << std::size_t(500) << 4.0;
+    QTest::newRow("half, channel pruning") << ChannelPruning << 0.5 << 3.5 << std::size_t(2000) << 4.0;
+    QTest::newRow("a third, spatial SVD") << SpatialSvd << 0.33 << 2.0 << std::size_t(500) << 6.0;
 }
 
 void TestCompressionFigures::accuracyWithoutTraining() {
+    QFETCH(CompressionMethod, method);
     QFETCH(double, macs);
+    QFETCH(double, depthWeight);
+    QFETCH(std::size_t, samples);
     QFETCH(double, mostLost);
     const fs::path models = sharedFolder() / "data/models", images = sharedFolder() / "data/cifar10";
     const auto model = readOnnx(models / "cifar10_resnet20_jpeg.onnx");
@@ -41,11 +50,12 @@ void TestCompressionFigures::accuracyWithoutTraining() {
     DatasetOptions options;
     options.preprocess = (models / "cifar10_resnet20_jpeg.preprocess.json").string();
     const auto test = openDataset(images / "test_2000", *model, options);
-    options.limit = 500;
+    options.limit = samples;
     const auto calibration = openDataset(images / "train_10000", *model, options);
     QVERIFY(test && calibration);
 
     SensitivityOptions sensitivity;
+    sensitivity.methods = {method};
     sensitivity.calibrationSamples = 500;
     sensitivity.ratios.clear();
     for (int percent = 10; percent <= 95; percent += 5) sensitivity.ratios.push_back(0.01 * percent);
@@ -56,7 +66,12 @@ void TestCompressionFigures::accuracyWithoutTraining() {
     const double predicted = 1e-3 * double(timer.restart());
     SolverOptions solver;
     solver.target.macsRatio = macs;
-    const auto solved = solvePlan(*table, solver);
+    solver.depthWeight = depthWeight;
+    // Streams stay whole: the first layers of the blocks read them.
+    if (method == CompressionMethod::ChannelPruning)
+        for (const auto& layer : table->layers)
+            if (layer.name.find("/conv1/") != std::string::npos) solver.excluded.insert(layer.name);
+    const auto solved = solvePlanFor(*model, *table, solver);
     QVERIFY(solved && solved->isTargetMet);
     const auto source = batchesOf(*calibration->dataset, 8);
     const auto compressed = compress(*model, solved->plan, &source, {});
