@@ -6,7 +6,6 @@
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
 #include "core/graph/constants.h"
-#include "core/graph/topology.h"
 #include "core/passes/layer_weights.h"
 
 namespace equant {
@@ -24,27 +23,6 @@ std::vector<std::int64_t> keptOf(const KeptChannels& kept, const std::string& va
 const Shape* shapeOf(const FactMap& facts, const std::string& value) {
     const auto found = facts.find(value);
     return found != facts.end() && found->second.shape ? &*found->second.shape : nullptr;
-}
-
-std::optional<MomentRequest> requestFor(const FitContext& context, const Model& current, const Topology& topology,
-                                        const KeptChannels& kept, const FitSite& site) {
-    auto geometry = geometryNow(current, site);
-    if (!geometry) return std::nullopt;
-    MomentRequest request{std::move(*geometry), site.output, {}, keptOf(kept, site.output)};
-    const auto consumer = topology.soleConsumer(site.output);
-    const bool mayLookBehind = context.options->shouldRefit && !context.options->isPlain;
-    if (!mayLookBehind || consumer == Topology::kNone || !current.graph.nodes[consumer].is("Add")) return request;
-    const Node& add = current.graph.nodes[consumer];
-    const std::string& other = add.inputs[add.inputs[0] == site.output ? 1 : 0];
-    const Shape* shape = shapeOf(*context.facts, site.output);
-    const Shape* otherShape = shapeOf(*context.facts, other);
-    const bool isSum = shape && otherShape && *shape == *otherShape && other != site.output &&
-                       !constantValue(current.graph, other) && keptOf(kept, other) == request.targetChannels;
-    if (!isSum) return request;
-    request.target = add.outputs[0];
-    request.subtract = other;
-    request.targetChannels = keptOf(kept, request.target);
-    return request;
 }
 
 const Model& referenceOf(const FitContext& context, const std::string& value) {
@@ -71,11 +49,32 @@ std::optional<LayerGeometry> geometryNow(const Model& current, const FitSite& si
     return geometry;
 }
 
+std::optional<MomentRequest> fitRequest(const FitContext& context, const Model& current, const Topology& topology,
+                                        const KeptChannels& kept, const FitSite& site) {
+    auto geometry = geometryNow(current, site);
+    if (!geometry) return std::nullopt;
+    MomentRequest request{std::move(*geometry), site.output, {}, keptOf(kept, site.output)};
+    const auto consumer = topology.soleConsumer(site.output);
+    const bool mayLookBehind = context.options->shouldRefit && !context.options->isPlain;
+    if (!mayLookBehind || consumer == Topology::kNone || !current.graph.nodes[consumer].is("Add")) return request;
+    const Node& add = current.graph.nodes[consumer];
+    const std::string& other = add.inputs[add.inputs[0] == site.output ? 1 : 0];
+    const Shape* shape = shapeOf(*context.facts, site.output);
+    const Shape* otherShape = shapeOf(*context.facts, other);
+    const bool isSum = shape && otherShape && *shape == *otherShape && other != site.output &&
+                       !constantValue(current.graph, other) && keptOf(kept, other) == request.targetChannels;
+    if (!isSum) return request;
+    request.target = add.outputs[0];
+    request.subtract = other;
+    request.targetChannels = keptOf(kept, request.target);
+    return request;
+}
+
 Result<std::unique_ptr<FitData>> fitData(const FitContext& context, const Model& current, const KeptChannels& kept,
                                          const FitSite& site) {
     const auto topology = Topology::of(current.graph);
     if (!topology) return fail(topology.error());
-    const auto request = requestFor(context, current, *topology, kept, site);
+    const auto request = fitRequest(context, current, *topology, kept, site);
     if (!request) return nullptr;
     auto data = std::make_unique<FitData>();
     auto rows = collectRows(current, referenceOf(context, request->target), *request, *context.source,
@@ -94,7 +93,7 @@ Result<LayerMomentMap> fitMoments(const FitContext& context, const Model& curren
     if (!topology) return fail(topology.error());
     std::map<const Model*, std::pair<std::vector<MomentRequest>, std::vector<std::string>>> asked;
     for (const FitSite& site : sites)
-        if (auto request = requestFor(context, current, *topology, kept, site)) {
+        if (auto request = fitRequest(context, current, *topology, kept, site)) {
             auto& [requests, outputs] = asked[&referenceOf(context, request->target)];
             requests.push_back(std::move(*request));
             outputs.push_back(site.output);

@@ -14,6 +14,7 @@
 #include "core/compression/channel_pruning.h"
 #include "core/compression/compress.h"
 #include "core/compression/layer_rows.h"
+#include "core/graph/topology.h"
 
 namespace equant {
 
@@ -48,8 +49,12 @@ struct FitData {
 /// weights that are no constants).
 std::optional<LayerGeometry> geometryNow(const Model& current, const FitSite& site);
 
-/// Rows and moments of one layer. The target is the original output; behind a layer that only feeds an Add, the Add's
-/// original result less the other branch as it is now. Null when the layer cannot be fitted.
+/// The target is the original output; behind a layer that only feeds an Add, the Add's original result less the other
+/// branch as it is now. Nullopt when the layer cannot be fitted.
+std::optional<MomentRequest> fitRequest(const FitContext& context, const Model& current, const Topology& topology,
+                                        const KeptChannels& kept, const FitSite& site);
+
+/// Rows and moments of one layer; null when it cannot be fitted.
 Result<std::unique_ptr<FitData>> fitData(const FitContext& context, const Model& current, const KeptChannels& kept,
                                          const FitSite& site);
 

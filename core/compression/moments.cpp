@@ -50,7 +50,10 @@ void addGroup(const std::vector<Result<std::vector<LayerRows>>>& group, unsigned
     });
     for (const auto& rows : group)
         for (std::size_t i = 0; i < all.size(); ++i) {
-            all[i].outputPower += (*rows)[i].y.cast<double>().colwise().squaredNorm().transpose();
+            const LayerRows& added = (*rows)[i];
+            all[i].outputPower += added.y.cast<double>().colwise().squaredNorm().transpose();
+            all[i].landingPower += added.other.size() > 0 ? (added.y + added.other).cast<double>().squaredNorm()
+                                                          : added.y.cast<double>().squaredNorm();
             all[i].count += static_cast<std::size_t>((*rows)[i].x.rows());
         }
 }
@@ -77,6 +80,7 @@ void average(LayerMoments& moments) {
     moments.gram *= share;
     moments.cross *= share;
     moments.outputPower *= share;
+    moments.landingPower *= share;
 }
 
 }  // namespace

@@ -22,14 +22,16 @@ enum class SensitivityMetric { Top1, Agreement, SqnrDb };
 
 /// One layer at one ratio.
 struct SensitivityCell {
-    double ratio = 1;                      ///< asked
-    double actualRatio = 1;                ///< reached, of the layer's own cost (AIMET rounds ranks down to meet it)
-    std::int64_t size = 0;                 ///< rank or channels
-    LayerCost saved;                       ///< what the whole model saves, really (pruning also saves upstream)
-    std::optional<double> predictedError;  ///< relative squared error of the layer's output: sum |y - y'|^2 / sum |y|^2
-    std::optional<double> score;           ///< of the whole network; absent: not measured
-    std::optional<Interval> interval;      ///< 95 %, of `score`
-    std::size_t samples = 0;               ///< evaluation samples behind `score`
+    double ratio = 1;        ///< asked
+    double actualRatio = 1;  ///< reached, of the layer's own cost (AIMET rounds ranks down to meet it)
+    std::int64_t size = 0;   ///< rank or channels
+    LayerCost saved;         ///< what the whole model saves, really (pruning also saves upstream)
+    /// Squared error of the layer's output, sum |y - y'|^2 / sum |v|^2: v is the value that y ends up in, the sum where
+    /// y is a branch that is only added to another, otherwise y.
+    std::optional<double> predictedError;
+    std::optional<double> score;       ///< of the whole network; absent: not measured
+    std::optional<Interval> interval;  ///< 95 %, of `score`
+    std::size_t samples = 0;           ///< evaluation samples behind `score`
 };
 
 struct LayerSensitivity {

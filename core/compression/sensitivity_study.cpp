@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/compression/channel_removal.h"
+#include "core/compression/layer_fit.h"
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
 #include "core/data/subset.h"
@@ -53,12 +54,24 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
 
     const bool doesPrune =
         std::ranges::find(options.methods, CompressionMethod::ChannelPruning) != options.methods.end();
+    const auto topology = Topology::of(study.m_model.graph);
+    if (!topology) return fail(topology.error());
+    FitContext context;
+    context.reference = &study.m_model;
+    context.facts = &study.m_facts;
+    context.options = &options.compress;
     std::vector<MomentRequest> requests;
+    std::vector<std::string> outputs;
     for (const CompressibleLayer& layer : study.m_layers) {
         const bool isAsked = std::ranges::any_of(options.methods, [&](auto method) { return layer.can(method); });
         // Pruning one layer asks what all readers of its channels lose.
         const bool isReader = doesPrune && layer.geometry.groups == 1 && layer.geometry.inputs > 0;
-        if (isAsked || isReader) requests.push_back({layer.geometry, outputOf(study.m_model, layer), {}});
+        if (!isAsked && !isReader) continue;
+        const FitSite site{layer.geometry, outputOf(study.m_model, layer)};
+        auto request = fitRequest(context, study.m_model, *topology, {}, site);
+        if (!request) continue;
+        requests.push_back(std::move(*request));
+        outputs.push_back(site.output);
     }
     if (requests.empty() || options.compress.isPlain) return study;
     const SpreadSubset samples(calibration, options.calibrationSamples);
@@ -66,8 +79,7 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
         collectMoments(study.m_model, study.m_model, requests, batchesOf(samples, kBatch),
                        {options.compress.positionsPerSample, options.compress.seed, options.compress.threads}, job);
     if (!moments) return fail(moments.error());
-    for (std::size_t i = 0; i < requests.size(); ++i)
-        study.m_moments.emplace(requests[i].target, std::move((*moments)[i]));
+    for (std::size_t i = 0; i < requests.size(); ++i) study.m_moments.emplace(outputs[i], std::move((*moments)[i]));
     study.m_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return study;
 }
@@ -123,7 +135,10 @@ Status SensitivityStudy::fillSvdCells(std::size_t layer, LayerSensitivity& row, 
     if (!matrix) return fail(matrix.error());
     const auto errors = predictedErrors(row.method, geometry, *matrix, moments->second, sizes, stop);
     if (stop.stop_requested() || errors.size() != sizes.size()) return cancelled();
-    for (std::size_t i = 0; i < sizes.size(); ++i) row.cells[i].predictedError = errors[i];
+    // An error counts by the value it ends up in: a branch by the sum it is added to.
+    const double landing = moments->second.landingPower;
+    const double share = landing > 0 ? moments->second.outputPower.sum() / landing : 1;
+    for (std::size_t i = 0; i < sizes.size(); ++i) row.cells[i].predictedError = share * errors[i];
     return {};
 }
 
