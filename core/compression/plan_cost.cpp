@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/compression/channel_pruning.h"
+#include "core/compression/channel_removal.h"
 #include "core/compression/model_facts.h"
 
 namespace equant {
@@ -18,6 +19,11 @@ bool doesPrune(const LayerChoice& choice) {
     return choice.method == CompressionMethod::ChannelPruning && (choice.size > 0 || choice.ratio < 1);
 }
 
+std::int64_t sizeOf(const LayerChoice& choice, const LayerGeometry& layer, const CompressionPlan& plan) {
+    if (choice.size > 0) return choice.size;
+    return sizeForRatio(choice.method, layer, choice.ratio, plan.costMetric, plan.multiple).size;
+}
+
 /// The most that any of the asked budgets is exceeded by, in shares of the model; negative: what is left.
 double excess(const PlanPrediction& reached, const SolverTarget& target) {
     double most = -1;
@@ -29,20 +35,23 @@ double excess(const PlanPrediction& reached, const SolverTarget& target) {
 }  // namespace
 
 Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan) {
-    Model pruned = model;
     const auto facts = factsOf(model);
     if (!facts) return fail(facts.error());
+    const auto analysis = analyzeChannels(model, *facts);
+    if (!analysis) return fail(analysis.error());
+    std::vector<bool> isRemoved(analysis->blockedBy.size(), false);
     for (const auto& layer : compressibleLayers(model, *facts)) {
         const auto choice = std::ranges::find_if(
             plan.choices, [&](const LayerChoice& c) { return c.layer == layer.geometry.name && doesPrune(c); });
         if (choice == plan.choices.end()) continue;
-        const std::int64_t kept =
-            choice->size > 0
-                ? choice->size
-                : sizeForRatio(choice->method, layer.geometry, choice->ratio, plan.costMetric, plan.multiple).size;
-        const std::size_t node = producerOf(pruned.graph, model.graph.nodes[layer.geometry.node].outputs[0]);
-        if (const auto done = pruneChannels(pruned, node, kept, {}, {true, false}); !done) return fail(done.error());
+        const std::int64_t kept = sizeOf(*choice, layer.geometry, plan);
+        const auto steps = eliminateChannels(model, *analysis, layer.geometry.node, {});
+        if (!steps) return fail(steps.error());
+        for (const auto& step : *steps)
+            if (step.kept >= std::max<std::int64_t>(kept, 1)) isRemoved[static_cast<std::size_t>(step.unit)] = true;
     }
+    Model pruned = model;
+    if (const auto done = removeChannels(pruned, *analysis, isRemoved); !done) return fail(done.error());
     const auto left = factsOf(pruned);
     if (!left) return fail(left.error());
     const auto whole = costOf(pruned, *left);
@@ -53,10 +62,7 @@ Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan) {
             const bool isSplit = choice.layer == layer.geometry.name &&
                                  choice.method != CompressionMethod::ChannelPruning && layer.can(choice.method);
             if (!isSplit || (choice.size == 0 && choice.ratio >= 1)) continue;
-            const std::int64_t size =
-                choice.size > 0
-                    ? choice.size
-                    : sizeForRatio(choice.method, layer.geometry, choice.ratio, plan.costMetric, plan.multiple).size;
+            const std::int64_t size = sizeOf(choice, layer.geometry, plan);
             const LayerCost now = costAtSize(choice.method, layer.geometry, size);
             cost.macs -= std::max(layer.geometry.cost.macs - now.macs, 0.0);
             cost.parameters -= std::max(layer.geometry.cost.parameters - now.parameters, 0.0);
