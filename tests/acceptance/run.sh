@@ -11,6 +11,7 @@ if [[ ! -d $shared/data/models ]]; then
 fi
 EQUANT_SHARED=$(cd "$shared" && pwd)
 export EQUANT_SHARED
+export QTEST_FUNCTION_TIMEOUT=3600000  # milliseconds: a busy machine takes its time
 
 # The reference lines (figures found) are wanted, not only passed or failed.
 ctest --test-dir build/release --label-regex '^acceptance$' --verbose --no-tests=error |
