@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/desktop/document_commands.h"
+#include "app/desktop/keep_newest.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -14,11 +15,6 @@ namespace {
 // Models share unchanged tensors, but a handful of variants is all that undo needs in practice.
 constexpr std::size_t kEqualizedKept = 6;
 constexpr std::size_t kQuantizationsKept = 12;
-
-template <typename T>
-void keepNewest(std::vector<T>& values, std::size_t count) {
-    if (values.size() > count) values.erase(values.begin(), values.end() - static_cast<std::ptrdiff_t>(count));
-}
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/desktop/document.h"
+#include "app/desktop/keep_newest.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -13,11 +14,6 @@ namespace {
 constexpr std::size_t kCompressedKept = 6;
 constexpr std::size_t kSweepsKept = 8;
 constexpr std::size_t kMeasurementsKept = 60;
-
-template <typename T>
-void keepNewest(std::vector<T>& values, std::size_t count) {
-    if (values.size() > count) values.erase(values.begin(), values.end() - static_cast<std::ptrdiff_t>(count));
-}
 
 }  // namespace
 

@@ -188,6 +188,20 @@ QString partName(const QString& name, std::size_t index, std::size_t count) {
     return count > 1 ? u"%1-%2"_s.arg(name).arg(index + 1) : name;
 }
 
+/// A plot with a row per layer, on as many pages as it needs; heights in millimetres.
+template <typename Plot, typename Data>
+void addParts(Section& section, const Data& data, const QString& name, double base, double perLayer) {
+    const auto parts = partsOf(data.layers.size());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        Data some = data;
+        some.layers = part(data.layers, parts[i]);
+        const double height = base + perLayer * double(some.layers.size());
+        auto plot = std::make_shared<Plot>();
+        plot->setData(std::move(some));
+        section.blocks.emplace_back(FigureRow{{figure(plot, partName(name, i, parts.size()), {})}, height});
+    }
+}
+
 void addMap(Section& section, const CompressionView& view, const CompressionPlan& plan) {
     plots::SensitivityMapData data = view.map(plan);
     if (view.isMeasured() && view.table().rankCorrelation)
@@ -201,16 +215,7 @@ void addMap(Section& section, const CompressionView& view, const CompressionPlan
         for (const plots::SensitivityCell& cell : row.cells)
             if (cell.state != plots::CellState::Unmeasured && std::isfinite(cell.change))
                 data.largestLoss = std::max(data.largestLoss, data.isHigherBetter ? -cell.change : cell.change);
-    const auto parts = partsOf(data.layers.size());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        plots::SensitivityMapData some = data;
-        some.layers = part(data.layers, parts[i]);
-        const double height = 34 + 4.2 * double(some.layers.size());
-        auto map = std::make_shared<plots::SensitivityMap>();
-        map->setData(std::move(some));
-        section.blocks.emplace_back(
-            FigureRow{{figure(map, partName(u"compression-sensitivity"_s, i, parts.size()), {})}, height});
-    }
+    addParts<plots::SensitivityMap>(section, data, u"compression-sensitivity"_s, 34, 4.2);
 }
 
 /// Chosen ratios of all layers that can be compressed; with a view also what the solver suggested.
@@ -235,16 +240,7 @@ plots::RatioProfileData profileOf(const Document& document, const CompressionVie
 void addProfile(Section& section, const Document& document, const CompressionView* view, const Shown& shown) {
     plots::RatioProfileData data = profileOf(document, view, shown);
     std::erase_if(data.layers, [](const plots::RatioItem& item) { return !item.skipReason.isEmpty(); });
-    const auto parts = partsOf(data.layers.size());
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        plots::RatioProfileData some = data;
-        some.layers = part(data.layers, parts[i]);
-        const double height = 30 + 4.0 * double(some.layers.size());
-        auto profile = std::make_shared<plots::RatioProfile>();
-        profile->setData(std::move(some));
-        section.blocks.emplace_back(
-            FigureRow{{figure(profile, partName(u"compression-ratios"_s, i, parts.size()), {})}, height});
-    }
+    addParts<plots::RatioProfile>(section, data, u"compression-ratios"_s, 30, 4.0);
 }
 
 void addFrontier(Section& section, const Document& document, const CompressionView& view, const Shown& shown) {

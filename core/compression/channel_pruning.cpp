@@ -149,18 +149,17 @@ Result<std::vector<ChannelElimination>> eliminateChannels(const Model& model, co
     return result;
 }
 
-Result<PrunedLayer> pruneChannels(Model& model, std::size_t node, std::int64_t keptChannels,
-                                  const LayerMomentMap& moments, const PruneOptions& options,
+Result<PrunedLayer> pruneChannels(Model& model, const ChannelAnalysis& analysis, std::size_t node,
+                                  std::int64_t keptChannels, const LayerMomentMap& moments, const PruneOptions& options,
                                   const std::stop_token& stop) {
-    const auto analysis = analyzeChannels(model);
-    if (!analysis) return fail(analysis.error());
-    const auto steps = eliminateChannels(model, *analysis, node, options.isPlain ? LayerMomentMap{} : moments, stop);
+    const LayerMomentMap none;
+    const auto steps = eliminateChannels(model, analysis, node, options.isPlain ? none : moments, stop);
     if (!steps) return fail(steps.error());
-    const ChannelLayer asked = *analysis->layer(node);
-    const ChannelGroup group = channelGroup(*analysis, node);
+    const ChannelLayer asked = *analysis.layer(node);
+    const ChannelGroup group = channelGroup(analysis, node);
     PrunedLayer report{
         model.graph.nodes[node].label(), std::ssize(asked.inputs), std::ssize(asked.inputs), {}, {}, {}, 0, 0};
-    std::vector<bool> isRemoved(analysis->blockedBy.size(), false);
+    std::vector<bool> isRemoved(analysis.blockedBy.size(), false);
     for (const auto& step : *steps) {
         if (step.kept < std::max<std::int64_t>(keptChannels, 1)) break;
         isRemoved[static_cast<std::size_t>(step.unit)] = true;
@@ -170,7 +169,7 @@ Result<PrunedLayer> pruneChannels(Model& model, std::size_t node, std::int64_t k
     if (report.kept == report.fullSize) return report;
     report.producers = labelsOf(model.graph, group.producers);
     report.consumers = labelsOf(model.graph, group.consumers);
-    for (const auto& [value, axis] : analysis->values) {
+    for (const auto& [value, axis] : analysis.values) {
         const auto kept = keptPositions(axis.units, isRemoved);
         if (std::ssize(kept) < std::ssize(axis.units)) report.keptChannels[value].assign(kept.begin(), kept.end());
     }
@@ -178,8 +177,8 @@ Result<PrunedLayer> pruneChannels(Model& model, std::size_t node, std::int64_t k
     std::vector<std::pair<std::string, LayerMoments>> reduced;
     for (const std::size_t consumer : group.consumers)
         if (const auto found = moments.find(model.graph.nodes[consumer].outputs[0]); found != moments.end())
-            reduced.emplace_back(found->first, withoutChannels(found->second, *analysis->layer(consumer), isRemoved));
-    if (auto removed = removeChannels(model, *analysis, isRemoved); !removed) return fail(removed.error());
+            reduced.emplace_back(found->first, withoutChannels(found->second, *analysis.layer(consumer), isRemoved));
+    if (auto removed = removeChannels(model, analysis, isRemoved); !removed) return fail(removed.error());
     for (const auto& [output, reducedMoments] : reduced) {
         const double error = refit(model.graph, output, reducedMoments, options.shouldRefit);
         if (output == ownOutput) report.error = error;

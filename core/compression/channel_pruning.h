@@ -52,9 +52,10 @@ struct PrunedLayer {
 
 /// Removes input channels of the layer until `keptChannels` are left, or one more removal would go below, together with
 /// what produces them and everything else that reads them. `moments` are those of the layers that read the channels,
-/// from (model, original). Unsupported: the layer cannot be pruned (with the reason). Cancelled.
-Result<PrunedLayer> pruneChannels(Model& model, std::size_t node, std::int64_t keptChannels,
-                                  const LayerMomentMap& moments, const PruneOptions& options,
+/// from (model, original); `analysis` is the model's, before the edit. Unsupported: the layer cannot be pruned (with
+/// the reason). Cancelled.
+Result<PrunedLayer> pruneChannels(Model& model, const ChannelAnalysis& analysis, std::size_t node,
+                                  std::int64_t keptChannels, const LayerMomentMap& moments, const PruneOptions& options,
                                   const std::stop_token& stop = {});
 
 }  // namespace equant

@@ -51,9 +51,10 @@ void addGroup(const std::vector<Result<std::vector<LayerRows>>>& group, unsigned
     for (const auto& rows : group)
         for (std::size_t i = 0; i < all.size(); ++i) {
             const LayerRows& added = (*rows)[i];
-            all[i].outputPower += added.y.cast<double>().colwise().squaredNorm().transpose();
-            all[i].landingPower += added.other.size() > 0 ? (added.y + added.other).cast<double>().squaredNorm()
-                                                          : added.y.cast<double>().squaredNorm();
+            const Eigen::VectorXd power = added.y.cast<double>().colwise().squaredNorm().transpose();
+            all[i].outputPower += power;
+            all[i].landingPower +=
+                added.other.size() > 0 ? (added.y + added.other).cast<double>().squaredNorm() : power.sum();
             all[i].count += static_cast<std::size_t>((*rows)[i].x.rows());
         }
 }

@@ -24,7 +24,8 @@ struct LayerMoments {
     Eigen::MatrixXd cross;        ///< E[y x^T], n x (d + 1), every row with the x of its group
     Eigen::VectorXd outputPower;  ///< E[y^2] per output channel
     std::size_t count = 0;        ///< positions
-    double landingPower = 0;      ///< E|y + other branch|^2, summed over outputs: of the value that an error ends up in
+    double landingPower = 0;  ///< E|y + other branch|^2, summed over outputs: of the value that an error ends up in;
+                              ///< by collectMoments only
 
     [[nodiscard]] Eigen::Index groups() const { return gram.rows() > 0 ? gram.cols() / gram.rows() : 1; }
     [[nodiscard]] LayerMoments ofGroup(Eigen::Index group) const;

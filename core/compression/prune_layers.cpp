@@ -67,7 +67,7 @@ private:
         if (!moments) return fail(moments.error());
         const CompressOptions& options = *m_context.options;
         const auto pruned =
-            pruneChannels(m_model, node, kept, *moments, {options.isPlain, options.shouldRefit}, m_job.stop);
+            pruneChannels(m_model, *analysis, node, kept, *moments, {options.isPlain, options.shouldRefit}, m_job.stop);
         if (!pruned) return fail(pruned.error());
         for (const auto& [value, channels] : pruned->keptChannels) {
             auto& known = m_kept[value];

@@ -183,7 +183,7 @@ Result<Model> SensitivityStudy::candidate(const std::string& layer, CompressionM
                     layer);
     Model model = m_model;
     if (method == CompressionMethod::ChannelPruning) {
-        const auto pruned = pruneChannels(model, site->geometry.node, size, m_moments,
+        const auto pruned = pruneChannels(model, m_channels, site->geometry.node, size, m_moments,
                                           {options.compress.isPlain, options.compress.shouldRefit}, stop);
         if (!pruned) return fail(pruned.error());
         return model;

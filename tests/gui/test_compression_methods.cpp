@@ -17,6 +17,7 @@
 
 #include "app/desktop/compression_view.h"
 #include "app/desktop/main_window.h"
+#include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/panels/layer_panel.h"
@@ -24,6 +25,7 @@
 
 using namespace equant;
 using namespace equant::ui;
+using namespace equant::test;
 using equant::plots::PlotView;
 
 class TestCompressionMethods : public QObject {
@@ -31,16 +33,6 @@ class TestCompressionMethods : public QObject {
 
 private:
     test::IsolatedSettings m_settings;
-
-    static bool waitIdle(MainWindow& window) {
-        return QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 60000);
-    }
-    template <typename T>
-    static T* find(MainWindow& window, const char* name) {
-        return window.findChild<T*>(QLatin1String(name));
-    }
-    static void click(QWidget* button) { QTest::mouseClick(button, Qt::LeftButton); }
-    static Document& documentOf(MainWindow& window) { return window.session().document(); }
 
     /// The sample with one method predicted.
     static std::unique_ptr<MainWindow> openPredicted(CompressionMethod method = CompressionMethod::SpatialSvd) {
@@ -50,9 +42,7 @@ private:
         window->session().openSample();
         if (!waitIdle(*window) || !documentOf(*window).data()) return nullptr;
         window->showStage(static_cast<int>(Stage::Compression));
-        find<QSpinBox>(*window, "compressionFitSamples")->setValue(16);
-        find<QSpinBox>(*window, "compressionScoreSamples")->setValue(24);
-        find<QSpinBox>(*window, "compressionCandidates")->setValue(3);
+        takeFewCompressionSamples(*window);
         documentOf(*window).edit(QString(), [method](DocumentState& state) { state.compression.methods = {method}; });
         documentOf(*window).undoStack()->clear();
         click(find<QPushButton>(*window, "predictSensitivity"));

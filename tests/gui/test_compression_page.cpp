@@ -20,6 +20,7 @@
 #include "core/compression/plan_cost.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/run.h"
+#include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/panels/budget_strip.h"
 #include "widgets/panels/layer_panel.h"
@@ -27,6 +28,7 @@
 
 using namespace equant;
 using namespace equant::ui;
+using namespace equant::test;
 using equant::plots::PlotView;
 
 class TestCompressionPage : public QObject {
@@ -37,16 +39,6 @@ private:
     QTemporaryDir m_folder;
     QString m_table;  ///< a measured table, exported by one test and read by others
 
-    static bool waitIdle(MainWindow& window) {
-        return QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 60000);
-    }
-    template <typename T>
-    static T* find(MainWindow& window, const char* name) {
-        return window.findChild<T*>(QLatin1String(name));
-    }
-    static void click(QWidget* button) { QTest::mouseClick(button, Qt::LeftButton); }
-    static Document& documentOf(MainWindow& window) { return window.session().document(); }
-
     /// The sample on the compression page, with few samples so that the tests are fast.
     std::unique_ptr<MainWindow> openSample() {
         auto window = std::make_unique<MainWindow>();
@@ -55,9 +47,7 @@ private:
         window->session().openSample();
         if (!waitIdle(*window) || !documentOf(*window).data()) return nullptr;
         window->showStage(static_cast<int>(Stage::Compression));
-        find<QSpinBox>(*window, "compressionFitSamples")->setValue(16);
-        find<QSpinBox>(*window, "compressionScoreSamples")->setValue(24);
-        find<QSpinBox>(*window, "compressionCandidates")->setValue(3);
+        takeFewCompressionSamples(*window);
         documentOf(*window).undoStack()->clear();
         return window;
     }
