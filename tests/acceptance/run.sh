@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The figures on real models: runs the acceptance tests of build/release and times float against simulated inference.
-# The reference data are not part of the project: "shared" beside the source folder, or EQUANT_SHARED.
+# The reference data are not part of the project: "shared" beside the source folder, or EQUANT_SHARED. With node and
+# onnxruntime-node (NODE_PATH), ONNX Runtime judges the files that are written.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 shared=${EQUANT_SHARED:-../shared}

@@ -2,7 +2,6 @@
 // Exports a small network as QDQ ONNX, lets ONNX Runtime execute it and compares with the simulation; reads the
 // reference's encodings file. Skips where the reference, node or onnxruntime-node (NODE_PATH) is not available.
 #include <QDir>
-#include <QProcess>
 #include <QTemporaryDir>
 #include <QTest>
 #include <cmath>
@@ -10,14 +9,13 @@
 #include <random>
 
 #include "core/base/file.h"
-#include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 #include "core/interop/qdq_export.h"
 #include "core/metrics/scores.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/runtime/executor.h"
-#include "tests/acceptance/shared_folder.h"
+#include "tests/acceptance/onnx_runtime.h"
 
 using namespace equant;
 
@@ -79,20 +77,12 @@ void TestReferenceExport::onnxRuntimeAgrees() {
     QVERIFY2(exported.has_value(), exported ? "" : describe(exported.error()).c_str());
 
     const QTemporaryDir folder;
-    const QString script = QString::fromStdString((sharedFolder() / "tools" / "ort_run.js").string());
     const QString modelPath = folder.filePath("quantized.onnx");
     QVERIFY(writeOnnx(exported->model, modelPath.toStdString()).has_value());
     const Tensor input = uniformInput({32, 3, 16, 16}, 2);
-    QVERIFY(writeNpy(input, folder.filePath("x.npy").toStdString()).has_value());
-    QProcess node;
-    node.start("node", {script, modelPath, folder.path(), "input=" + folder.filePath("x.npy")});
-    if (!node.waitForStarted()) QSKIP("node is not available");
-    QVERIFY(node.waitForFinished(60000));
-    const QByteArray message = node.readAllStandardError();
-    if (message.contains("Cannot find module")) QSKIP("onnxruntime-node is not available (set NODE_PATH)");
-    QVERIFY2(node.exitCode() == 0, message.constData());
-    const auto judged = readNpy(folder.filePath("output_output.npy").toStdString());
-    QVERIFY(judged.has_value());
+    const auto judged = onnxRuntimeOutput(modelPath, "input", input, "output", folder.path());
+    if (!judged && judged.error().code == ErrorCode::Unsupported) QSKIP(judged.error().message.c_str());
+    QVERIFY2(judged, judged ? "" : describe(judged.error()).c_str());
 
     CompileOptions options;
     options.overlay = overlay(*sim);
