@@ -148,6 +148,7 @@ void addApply(CommandRegistry& registry) {
     addLimit("--eval-limit", options->data.evaluationSamples, "At most N samples to score on (default 500, 0: all)");
     command->add_option("--preprocess", options->data.preprocess, "imagenet, unit, signed, none, or a JSON file")
         ->type_name("P");
+    addLatencyOption(*command, options->data.shouldTime);
     command->add_option("-o,--output", options->output, "ONNX file to write (QDQ where the recipe quantizes)")
         ->required()
         ->type_name("OUT");

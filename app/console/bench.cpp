@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <fmt/format.h>
 #include <memory>
-#include <mutex>
 
 #include "app/console/bench_calibration.h"
 #include "app/console/bench_limits.h"
@@ -13,9 +9,9 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "app/console/quantization_options.h"
-#include "core/base/parallel.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
+#include "core/metrics/latency.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/quantization/quantsim.h"
 #include "core/runtime/executor.h"
@@ -24,10 +20,7 @@ namespace equant::console {
 
 namespace {
 
-constexpr int kWarmUpRuns = 3;
 constexpr std::int64_t kCalibrationSamples = 4;
-/// Several threads are timed for at least that long: starting and ending together must not count.
-constexpr double kSharedMilliseconds = 50;
 
 struct BenchCommand {
     std::string model;
@@ -39,36 +32,6 @@ struct BenchCommand {
     bool isCalibration = false;
     QuantizationSettings settings;
 };
-
-/// Times of one model's runs, in milliseconds a sample.
-struct Timings {
-    std::vector<double> values;
-
-    [[nodiscard]] double median() const {
-        std::vector<double> sorted = values;
-        std::ranges::sort(sorted);
-        const std::size_t half = sorted.size() / 2;
-        return sorted.size() % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-    }
-    [[nodiscard]] double minimum() const { return *std::ranges::min_element(values); }
-};
-
-/// Milliseconds a batch when `threads` threads run `batches` of them as fast as each can: the inverse of throughput.
-Result<double> timedRun(Executor& executor, const std::vector<Tensor>& inputs, unsigned threads, std::size_t batches) {
-    std::mutex mutex;
-    std::optional<Error> failure;
-    const auto start = std::chrono::steady_clock::now();
-    const auto work = [&](unsigned worker, std::size_t) {
-        const auto outputs = executor.run(inputs, worker);
-        if (outputs) return;
-        const std::scoped_lock lock(mutex);
-        failure = outputs.error();
-    };
-    parallelFor(batches, threads, {}, work);
-    const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
-    if (failure) return fail(*failure);
-    return taken.count() / double(batches);
-}
 
 /// With encodings, the model that they were made for; otherwise with its batch norms folded, as `quantize` has it.
 Result<Model> modelToTime(const BenchCommand& command) {
@@ -122,36 +85,18 @@ Result<Contestants> prepare(const BenchCommand& command, const Model& model, con
     return result;
 }
 
-/// Batches for each thread in one timed run, from the milliseconds that one takes.
-std::size_t batchesPerThread(unsigned threads, double milliseconds) {
-    if (threads == 1) return 1;
-    return static_cast<std::size_t>(std::clamp(std::ceil(kSharedMilliseconds / milliseconds), 2.0, 1000.0));
-}
-
 Status timeAll(Contestants& all, const std::vector<Tensor>& inputs, std::int64_t samples, int runs, unsigned threads,
                const JobContext& job) {
-    struct Turn {
-        Executor& executor;
-        unsigned threads;
-        Timings& times;
-    };
-    std::vector<Turn> turns{{*all.floating, threads, all.floatTimes}, {*all.quantized, threads, all.quantizedTimes}};
-    if (threads > 1) turns.push_back({*all.floating, 1, all.singleTimes});
-    std::size_t perThread = 1;
-    job.begin("timing", runs + kWarmUpRuns);
-    for (int run = -kWarmUpRuns; run < runs; ++run) {
-        // Alternating: what else the machine does then concerns all alike.
-        double slowest = 0;
-        for (const Turn& turn : turns) {
-            if (job.stopped()) return cancelled();
-            const auto taken = timedRun(turn.executor, inputs, turn.threads, turn.threads * perThread);
-            if (!taken) return fail(taken.error());
-            if (run >= 0) turn.times.values.push_back(*taken / double(samples));
-            slowest = std::max(slowest, *taken * turn.threads);
-        }
-        if (run == -1) perThread = batchesPerThread(threads, slowest);
-        job.advance();
-    }
+    std::vector<Contestant> turns{{*all.floating, threads}, {*all.quantized, threads}};
+    if (threads > 1) turns.push_back({*all.floating, 1});
+    TimingOptions options;
+    options.runs = options.leastRuns = runs;
+    options.samples = samples;
+    auto times = timeInTurns(turns, inputs, options, job);
+    if (!times) return fail(times.error());
+    all.floatTimes = std::move((*times)[0]);
+    all.quantizedTimes = std::move((*times)[1]);
+    if (threads > 1) all.singleTimes = std::move((*times)[2]);
     return {};
 }
 

@@ -27,6 +27,7 @@ struct CompressCommand {
     CompressOptions options;
     FlowOptions flow;
     double macs = 0;
+    bool shouldTime = true;
 };
 
 Result<OpenedDataset> openEvaluation(const CompressCommand& command, const Model& model) {
@@ -52,6 +53,8 @@ Result<CommandResult> carryOut(const CompressCommand& command, const Model& mode
     if (calibration) source = batchesOf(*calibration->dataset, 8);
     auto outcome = compress(model, *plan, source ? &*source : nullptr, command.options, context.job);
     if (!outcome) return fail(outcome.error());
+    if (command.shouldTime)
+        if (const auto timed = addLatency(model, *outcome, context.job); !timed) return fail(timed.error());
     result.json = asJson(outcome->report);
     result.text += asText(outcome->report);
     if (!calibration && !command.options.isPlain)
@@ -76,6 +79,8 @@ nlohmann::json candidateJson(const FlowCandidate& candidate) {
             {"depth_weight", candidate.depthWeight},
             {"macs_ratio", candidate.report.macsRatio},
             {"size_ratio", candidate.report.sizeRatio},
+            {"latency_ratio",
+             candidate.report.latency ? nlohmann::json(candidate.report.latency->ratio()) : nlohmann::json()},
             {"evaluation", asJson(candidate.score)},
             {"plan", nlohmann::json::parse(toJson(candidate.plan))},
             {"limited_by", candidate.limitedBy},
@@ -89,17 +94,17 @@ std::string flowText(const FlowResult& flow) {
     std::vector<std::vector<std::string>> rows;
     for (const FlowCandidate& candidate : flow.candidates) {
         const Score& score = candidate.score;
-        const double time = flow.baseline.msPerSample > 0 ? score.msPerSample / flow.baseline.msPerSample : 1;
-        rows.push_back({fmt::format("{:.1f} %", 100 * candidate.factorizedRatio),
-                        fmt::format("{:g}", candidate.depthWeight),
-                        fmt::format("{:.1f} %", 100 * candidate.report.macsRatio),
-                        fmt::format("{:.1f} %", 100 * candidate.report.sizeRatio), fmt::format("{:.0f} %", 100 * time),
-                        value(score.sqnrDb), value(score.agreement), value(score.top1),
-                        &candidate == &flow.candidates[flow.best] ? "best" : ""});
+        const auto& latency = candidate.report.latency;
+        rows.push_back(
+            {fmt::format("{:.1f} %", 100 * candidate.factorizedRatio), fmt::format("{:g}", candidate.depthWeight),
+             fmt::format("{:.1f} %", 100 * candidate.report.macsRatio),
+             fmt::format("{:.1f} %", 100 * candidate.report.sizeRatio),
+             latency ? fmt::format("{:.0f} %", 100 * latency->ratio()) : "", value(score.sqnrDb),
+             value(score.agreement), value(score.top1), &candidate == &flow.candidates[flow.best] ? "best" : ""});
     }
-    std::string text = table(
-        {"MACs factorized", "depth weight", "MACs", "parameters", "time", "SQNR, dB", "agreement, %", "top-1, %", ""},
-        rows);
+    std::string text = table({"MACs factorized", "depth weight", "MACs", "parameters", "latency", "SQNR, dB",
+                              "agreement, %", "top-1, %", ""},
+                             rows);
     const FlowCandidate& best = flow.candidates[flow.best];
     if (!best.limitedBy.empty()) text += "The target was not met. " + best.limitedBy + "\n";
     return text + asText(best.report);
@@ -119,6 +124,7 @@ Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Mode
     FlowOptions options = command.flow;
     options.macsRatio = command.macs;
     options.compress = command.options;
+    options.shouldTime = command.shouldTime;
     const Dataset& judge = evaluation ? *evaluation->dataset : *calibration->dataset;
     const auto flow = recommendedFlow(model, *calibration->dataset, judge, options, {}, context.job);
     if (!flow) return fail(flow.error());
@@ -175,6 +181,7 @@ void addCompress(CommandRegistry& registry) {
     command->add_option("--eval-data", options->evaluationPath, "Samples to score both networks on")->type_name("PATH");
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
     addCompressOptions(*command, options->options);
+    addLatencyOption(*command, options->shouldTime);
 }
 
 }  // namespace equant::console

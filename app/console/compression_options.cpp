@@ -16,7 +16,38 @@ void addCompressOptions(CLI::App& command, CompressOptions& options) {
         ->type_name("N");
 }
 
+void addLatencyOption(CLI::App& command, bool& shouldTime) {
+    command.add_flag("--no-latency{false}", shouldTime, "Do not time the compressed network (about a second)");
+}
+
+namespace {
+
+nlohmann::json asJson(const ActivationMemory& before, const ActivationMemory& after) {
+    return {{"written_bytes_before", before.writtenBytes},
+            {"written_bytes_after", after.writtenBytes},
+            {"peak_bytes_before", before.peakBytes},
+            {"peak_bytes_after", after.peakBytes}};
+}
+
+nlohmann::json asJson(const LatencyChange& latency) {
+    return {{"ms_per_sample_before", latency.before},
+            {"ms_per_sample_after", latency.after},
+            {"ratio", latency.ratio()},
+            {"batch", latency.batch},
+            {"threads", 1},
+            {"runs", latency.runs}};
+}
+
+/// "1.2 MB -> 0.9 MB (75.0 %)"
+std::string bytesChange(std::int64_t before, std::int64_t after) {
+    return fmt::format("{} -> {} ({:.1f} %)", shortBytes(before), shortBytes(after),
+                       before > 0 ? 100 * double(after) / double(before) : 100);
+}
+
+}  // namespace
+
 nlohmann::json asJson(const CompressionReport& report) {
+    const bool hasMemory = report.activationsBefore && report.activationsAfter;
     auto layers = nlohmann::json::array();
     for (const CompressedLayer& layer : report.layers) {
         const char* size = layer.method == CompressionMethod::ChannelPruning ? "channels" : "rank";
@@ -41,6 +72,8 @@ nlohmann::json asJson(const CompressionReport& report) {
             {"macs_after", report.macsAfter},
             {"parameters_before", report.parametersBefore},
             {"parameters_after", report.parametersAfter},
+            {"activations", hasMemory ? asJson(*report.activationsBefore, *report.activationsAfter) : nlohmann::json()},
+            {"latency", report.latency ? asJson(*report.latency) : nlohmann::json()},
             {"samples", report.samples}};
 }
 
@@ -59,10 +92,19 @@ std::string asText(const CompressionReport& report) {
     }
     std::string text =
         table({"layer", "method", "rank or channels", "asked", "reached", "output SQNR"}, rows) + skipped;
-    return text + fmt::format("MACs {} -> {} ({:.1f} %), parameters {} -> {} ({:.1f} %)\n",
-                              shortCount(report.macsBefore), shortCount(report.macsAfter), 100 * report.macsRatio,
-                              shortCount(report.parametersBefore), shortCount(report.parametersAfter),
-                              100 * report.sizeRatio);
+    text += fmt::format("MACs {} -> {} ({:.1f} %), parameters {} -> {} ({:.1f} %)\n", shortCount(report.macsBefore),
+                        shortCount(report.macsAfter), 100 * report.macsRatio, shortCount(report.parametersBefore),
+                        shortCount(report.parametersAfter), 100 * report.sizeRatio);
+    if (report.activationsBefore && report.activationsAfter)
+        text += fmt::format("Activations written {} a sample, alive at once at most {}\n",
+                            bytesChange(report.activationsBefore->writtenBytes, report.activationsAfter->writtenBytes),
+                            bytesChange(report.activationsBefore->peakBytes, report.activationsAfter->peakBytes));
+    if (report.latency)
+        text += fmt::format(
+            "Latency {:.3f} -> {:.3f} ms a sample ({:.1f} %): medians of {} runs in turns, one thread, batch {}\n",
+            report.latency->before, report.latency->after, 100 * report.latency->ratio(), report.latency->runs,
+            report.latency->batch);
+    return text;
 }
 
 }  // namespace equant::console

@@ -14,6 +14,9 @@ namespace equant::console {
 /// --plain, --no-refit, --positions.
 void addCompressOptions(CLI::App& command, CompressOptions& options);
 
+/// --no-latency.
+void addLatencyOption(CLI::App& command, bool& shouldTime);
+
 [[nodiscard]] nlohmann::json asJson(const CompressionReport& report);
 [[nodiscard]] std::string asText(const CompressionReport& report);
 

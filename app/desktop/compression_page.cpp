@@ -44,6 +44,16 @@ bool isSame(const plots::SensitivityCell& a, const plots::SensitivityCell& b) {
            a.isWithinNoise == b.isWithinNoise && a.text == b.text;
 }
 
+/// Latency and activations in full, for tool tips.
+QString costsText(const EngineCosts& costs) {
+    QStringList lines;
+    if (costs.latency)
+        lines
+            << CompressionPage::tr("Measured: %1 (%2)").arg(latencyText(*costs.latency), latencyMethod(*costs.latency));
+    if (QString text = activationsText(costs); !text.isEmpty()) lines << text.replace(0, 1, text[0].toUpper());
+    return lines.join(u'\n');
+}
+
 }  // namespace
 
 CompressionPage::CompressionPage(Session& session, QWidget* parent)
@@ -346,6 +356,14 @@ void CompressionPage::planChanged() {
     refreshPlots();
 }
 
+/// Of the plan shown, once it was carried out: by measuring, by applying or by the recommended flow.
+std::optional<EngineCosts> CompressionPage::shownCosts() const {
+    const Document& document = m_session.document();
+    if (const PlanMeasurement* measured = document.measurement()) return measured->costs;
+    const auto compressed = document.compressedFor(document.editedCompression());
+    return compressed ? std::optional(engineCosts(compressed->report)) : std::nullopt;
+}
+
 void CompressionPage::refreshWords() {
     Document& document = m_session.document();
     m_headline->setText(compressionSentence(m_view.get(), document));
@@ -368,10 +386,6 @@ void CompressionPage::refreshWords() {
                     : tr("%1 → %2 on %n sample(s)", nullptr, static_cast<int>(measured->score.samples))
                           .arg(before, measuredText(measured->score));
         if (!measured->score.top1) line += tr(" (no labels: compared with the float model)");
-        if (measured->floating.msPerSample > 0)
-            line += tr("; %1 → %2 ms a sample")
-                        .arg(QLocale().toString(measured->floating.msPerSample, 'f', 2),
-                             QLocale().toString(measured->score.msPerSample, 'f', 2));
         details << line + u'.';
     } else if (!effectivePlan(document.state().plan).choices.empty()) {
         details << (m_session.isCompressing() ? tr("Compressing and scoring …")
@@ -379,6 +393,9 @@ void CompressionPage::refreshWords() {
                         ? tr("Predicted: losses of single layers added up. Measure this plan to know.")
                         : tr("Predicted from output errors of single layers, without scoring. Measure to know."));
     }
+    const auto costs = shownCosts();
+    if (costs && costs->latency) details << latencyText(*costs->latency) + u'.';
+    m_details->setToolTip(costs ? costsText(*costs) : QString());
     if (document.isCompressionApplied())
         details << (document.isCompressionUpToDate() ? tr("Applied: ranges and quantization use the compressed model.")
                                                      : tr("⚠ The plan differs from the one that is applied."));
@@ -402,6 +419,7 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
     const PlanMeasurement* measured = m_dragged ? nullptr : document.measurement();
     BudgetItem macs{tr("MACs"), {}, {}, {}};
     BudgetItem size{tr("Size"), {}, {}, {}};
+    BudgetItem latency{tr("Latency"), {}, {}, {}, false};
     BudgetScore score{tr("Score"), {}, {}, false};
     if (setup.target == TargetKind::Macs) macs.target = setup.share;
     if (setup.target == TargetKind::Size) size.target = setup.share;
@@ -426,6 +444,8 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
         macs.measured = measured->macsRatio;
         size.measured = measured->sizeRatio;
     }
+    const auto costs = m_dragged ? std::nullopt : shownCosts();
+    if (costs && costs->latency) latency.measured = costs->latency->ratio();
     if (scored) {
         score.measured = measuredText(scored->score);
         score.isStale = scored != measured;
@@ -438,7 +458,7 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
                 score.measured = decisive->name + u' ' + score.measured;
         }
     }
-    m_budget->setContent({macs, size}, score);
+    m_budget->setContent({macs, size, latency}, score, costs ? costsText(*costs) : QString());
     m_marginal->setText(m_view && m_view->compressibleCount() > 0 ? m_view->marginalSentence(shown, metricOf(setup))
                                                                   : QString());
 }

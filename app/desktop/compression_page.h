@@ -51,6 +51,7 @@ private:
 
     void tableChanged();
     void planChanged();
+    std::optional<EngineCosts> shownCosts() const;
     void refreshWords();
     void refreshBudget(const CompressionPlan& plan);
     void refreshPlots();

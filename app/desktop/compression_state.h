@@ -10,7 +10,9 @@
 
 #include "core/compression/sensitivity.h"
 #include "core/compression/solver.h"
+#include "core/metrics/latency.h"
 #include "core/metrics/scores.h"
+#include "core/runtime/activation_memory.h"
 #include "core/recipe/recipe.h"
 
 namespace equant::ui {
@@ -58,6 +60,13 @@ struct CompressedModel {
     CompressionReport report;
 };
 
+/// What the compressed network costs besides MACs and parameters, beside the network as it was.
+struct EngineCosts {
+    std::optional<ActivationMemory> activationsBefore, activationsAfter;  ///< absent: the engine cannot tell
+    std::optional<LatencyChange> latency;                                 ///< absent: not measured
+};
+[[nodiscard]] EngineCosts engineCosts(const CompressionReport& report);
+
 /// What a whole plan was measured to score. The light part of a result: many are kept.
 struct PlanMeasurement {
     CompressStep step;
@@ -65,6 +74,7 @@ struct PlanMeasurement {
     Score floating;             ///< of the model as opened
     Score score;
     double macsRatio = 1, sizeRatio = 1;
+    EngineCosts costs = {};
     int compressedLayers = 0;
     double seconds = 0;
     QString label = {};  ///< "SVD 71 % + pruning"; empty: a plan like any other

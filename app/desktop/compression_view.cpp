@@ -269,11 +269,33 @@ QString keptText(double share) {
 
 }  // namespace
 
+QString latencyText(const LatencyChange& latency) {
+    const auto number = [](double value) { return QLocale().toString(value, 'f', value < 10 ? 2 : 1); };
+    return Document::tr("%1 → %2 ms a sample").arg(number(latency.before), number(latency.after));
+}
+
+QString latencyMethod(const LatencyChange& latency) {
+    return Document::tr("median of %n run(s) taken in turns, one thread, batch %1", nullptr, latency.runs)
+        .arg(latency.batch);
+}
+
+QString activationsText(const EngineCosts& costs) {
+    if (!costs.activationsBefore || !costs.activationsAfter) return {};
+    const auto change = [](std::int64_t before, std::int64_t after) {
+        return plots::bytesText(double(before)) + u" → "_s + plots::bytesText(double(after));
+    };
+    return Document::tr("activations of a sample %1, at most %2 of them alive at once")
+        .arg(change(costs.activationsBefore->writtenBytes, costs.activationsAfter->writtenBytes),
+             change(costs.activationsBefore->peakBytes, costs.activationsAfter->peakBytes));
+}
+
 QString measuredLossText(const PlanMeasurement& measured) {
     const Score& score = measured.score;
     if (score.top1 && measured.floating.top1) {
         const double lost = *measured.floating.top1 - *score.top1;
-        return Document::tr("%1 points").arg(QLocale().toString(std::max(0.0, lost), 'f', 1));
+        const QString points = QLocale().toString(std::abs(lost), 'f', 1);
+        if (points == QLocale().toString(0.0, 'f', 1)) return Document::tr("no loss of top-1 accuracy");
+        return (lost > 0 ? Document::tr("%1 points") : Document::tr("a gain of %1 points")).arg(points);
     }
     if (score.agreement)
         return Document::tr("%1 points of agreement").arg(QLocale().toString(100 - *score.agreement, 'f', 1));
@@ -301,7 +323,10 @@ QString flowSentence(const Document& document) {
         scores << Document::tr("agreement with the uncompressed network %1 %").arg(number(*best.score.agreement));
     if (best.score.sqnrDb) scores << Document::tr("output SQNR %1 dB").arg(number(*best.score.sqnrDb));
     return text + u' ' +
-           Document::tr("At %1 % of the MACs: %2.").arg(number(100 * best.macsRatio), scores.join(u"; "_s));
+           (best.costs.latency ? Document::tr("At %1 % of the MACs and %2 % of the latency: %3.")
+                                     .arg(number(100 * best.macsRatio), number(100 * best.costs.latency->ratio()))
+                               : Document::tr("At %1 % of the MACs: %2.").arg(number(100 * best.macsRatio)))
+               .arg(scores.join(u"; "_s));
 }
 
 QString compressionSentence(const CompressionView* view, const Document& document) {

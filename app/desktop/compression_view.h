@@ -116,6 +116,12 @@ std::optional<PlanPrediction> savingsOf(const SensitivityTable& table, const Lay
 QString compressionSentence(const CompressionView* view, const Document& document);
 /// What the recommended flow tried and chose, and why; empty: it did not run on these data.
 QString flowSentence(const Document& document);
+/// "1.55 → 1.10 ms a sample".
+QString latencyText(const LatencyChange& latency);
+/// How such a latency was found: "median of 30 runs taken in turns, one thread, batch 1".
+QString latencyMethod(const LatencyChange& latency);
+/// "activations of a sample 1.2 MB → 0.9 MB, at most 256 KB → 192 KB of them alive at once"; empty: not known.
+QString activationsText(const EngineCosts& costs);
 /// What a measured plan lost: "0.4 points".
 QString measuredLossText(const PlanMeasurement& measured);
 /// Score that a table of this metric would hold, from a measured plan; "85.3 %".

@@ -98,6 +98,7 @@ struct QuantizationResult {
     std::optional<EqualizeOptions> equalized;  ///< the equalization applied, if any
     std::optional<CompressStep> compressed;    ///< the compression applied, if any
     Score floating, weightsOnly, activationsOnly, both;
+    std::optional<Score> prepared = {};  ///< float after compression and equalization; absent: without a compression
     std::vector<LayerNoise> layers;
     std::size_t calibrationSamples = 0;  ///< really used
     std::size_t layerSamples = 0;        ///< behind `layers`

@@ -81,6 +81,10 @@ QString divisionText(const CompressionPlan& plan, double factorizedRatio, double
     return text;
 }
 
+EngineCosts engineCosts(const CompressionReport& report) {
+    return {report.activationsBefore, report.activationsAfter, report.latency};
+}
+
 bool Document::isCompressionUpToDate() const {
     const CompressStep* step = m_state.recipe.compressStep();
     return step && *step == editedCompression();

@@ -61,6 +61,7 @@ struct CompressRequest {
     std::shared_ptr<const CompressedModel> known;  ///< computed before
     std::optional<int> evaluationSamples;          ///< absent: the result is not scored; 0: all
     std::string evaluationData = {};               ///< samples to score on; empty: those of the step
+    bool shouldTime = true;                        ///< measure the latency, about a second
 };
 
 struct CompressResult {
@@ -68,7 +69,7 @@ struct CompressResult {
     std::optional<PlanMeasurement> measurement;
 };
 
-/// Compresses, looks at the result and scores it beside the original.
+/// Compresses, times and looks at the result, and scores it beside the original.
 Result<CompressResult> compressAndScore(const CompressRequest& request, const JobContext& job);
 
 /// Looks at what a compression left, like at an opened model.

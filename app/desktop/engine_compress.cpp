@@ -222,6 +222,7 @@ PlanMeasurement planMeasurement(const CompressStep& step, const CompressionRepor
     measurement.score = std::move(scores.after);
     measurement.macsRatio = report.macsRatio;
     measurement.sizeRatio = report.sizeRatio;
+    measurement.costs = engineCosts(report);
     measurement.compressedLayers = static_cast<int>(
         std::ranges::count_if(report.layers, [](const CompressedLayer& layer) { return layer.skipped.empty(); }));
     measurement.seconds = seconds;
@@ -234,6 +235,8 @@ Result<std::shared_ptr<const CompressedModel>> compressModel(const CompressReque
     if (request.known) return request.known;
     auto outcome = runStep(request.step, *request.original->model, request.step.options.threads, job);
     if (!outcome) return fail(outcome.error());
+    if (request.shouldTime)
+        if (const auto timed = addLatency(*request.original->model, *outcome, job); !timed) return fail(timed.error());
     return prepareCompressed(*request.original, request.step, std::move(*outcome), job);
 }
 

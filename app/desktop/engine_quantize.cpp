@@ -84,6 +84,7 @@ Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, 
     result.equalized = request.equalized;
     result.compressed = request.compressed;
     result.floating = report->floating;
+    if (request.compressed) result.prepared = report->prepared;
     result.weightsOnly = report->weightsOnly;
     result.activationsOnly = report->activationsOnly;
     result.both = report->quantized;

@@ -158,6 +158,7 @@ plots::CostBarsData costData(const LoadedModel& loaded) {
 
 plots::RangeDumbbellData dumbbellData(const LoadedModel& loaded, const EqualizedModel* after) {
     plots::RangeDumbbellData data;
+    data.threshold = kUnevenRatio;
     for (const ChannelRanges& ranges : loaded.ranges) {
         const QString name = toQString(ranges.layer);
         const auto before = imbalanceOf(&ranges);
@@ -259,6 +260,8 @@ plots::DiagnosisData diagnosisData(const QuantizationResult& result) {
                   : hasAgreement ? Document::tr("Agreement with float (%)")
                                  : Document::tr("Output SQNR (dB)");
     add(plots::DiagnosisBars::kFloat, Document::tr("float"), result.floating, true);
+    if (result.prepared)
+        add(plots::DiagnosisBars::kPrepared, Document::tr("float, compressed"), *result.prepared, false);
     add(plots::DiagnosisBars::kWeights, Document::tr("weights only"), result.weightsOnly, false);
     add(plots::DiagnosisBars::kActivations, Document::tr("activations only"), result.activationsOnly, false);
     add(plots::DiagnosisBars::kBoth, Document::tr("both"), result.both, false);

@@ -30,6 +30,8 @@ plots::DisplacementFieldData displacementData(const ChannelRanges& before, const
 plots::BiasGrowthData biasData(const ChannelRanges& before, const ChannelRanges* after);
 /// Factors between layers[link] and layers[link + 1] of a pair.
 plots::ScaleFactorsData factorData(const EqualizedPair& pair, std::size_t link);
+/// Largest over median channel range from which a layer counts as uneven, in words, tables and plots alike.
+inline constexpr double kUnevenRatio = 8.0;
 plots::DiagnosisData diagnosisData(const QuantizationResult& result);
 plots::SqnrProfileData profileData(const QuantizationResult& result);
 

@@ -78,6 +78,7 @@ void addOptions(QCommandLineParser& parser) {
     add({u"png"_s}, tr("Also write every page and every plot as PNG into this folder."), u"folder"_s);
     add({u"paper"_s}, tr("a4 or letter."), u"size"_s, u"a4"_s);
     add({u"no-comparison"_s}, tr("Do not quantize without the recipe's equalization as well."));
+    add({u"no-latency"_s}, tr("Do not time the compressed network: the same input then gives the same bytes."));
     add({u"quiet"_s}, tr("Print nothing but errors."));
 }
 
@@ -95,6 +96,7 @@ tl::expected<Command, QString> read(const QCommandLineParser& parser) {
     command.pictures = parser.value(u"png"_s);
     command.request.sensitivityPath = parser.value(u"sensitivity"_s);
     command.isQuiet = parser.isSet(u"quiet"_s);
+    command.request.shouldTime = !parser.isSet(u"no-latency"_s);
     command.request.shouldCompare = !parser.isSet(u"no-comparison"_s);
     const QString paper = parser.value(u"paper"_s).toLower();
     if (paper != "a4"_L1 && paper != "letter"_L1)

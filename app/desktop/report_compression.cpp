@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "app/desktop/compression_view.h"
 #include "app/desktop/report_sections_internal.h"
@@ -23,6 +24,7 @@ using Style = report::Paragraph::Style;
 namespace {
 
 constexpr double kSameScore = 0.01;         ///< points
+constexpr double kOtherSavings = 5e-4;      ///< of the whole cost, worth a bar
 constexpr std::size_t kRowsOfAFigure = 46;  ///< more do not fit on a page
 
 QString tr(const char* text, int n = -1) {
@@ -53,6 +55,9 @@ std::optional<Shown> shownCompression(const Document& document) {
     // A plan knows what its own, measured table promised; a table made afterwards from statistics has no scores.
     const auto& own = shown.step.plan.predicted;
     if (own && own->score && !(shown.predicted && shown.predicted->score)) shown.predicted = own;
+    // Pruned channels save less together than each layer alone: the plan's own costs were counted on the model.
+    if (own && shown.predicted)
+        shown.predicted->macsRatio = own->macsRatio, shown.predicted->sizeRatio = own->sizeRatio;
     return shown;
 }
 
@@ -93,9 +98,39 @@ std::size_t compressedLayers(const CompressionReport& report) {
     return names.size();
 }
 
+/// "−5.8 points"
+QString pointsText(double change) {
+    const QString sign = change > 0 ? u"+"_s : u"−"_s;
+    return tr("%1 points")
+        .arg((std::abs(change) < 0.05 ? u"±"_s : sign) + QLocale().toString(std::abs(change), 'f', 1));
+}
+
+QString bytesOf(std::int64_t bytes) {
+    return plots::bytesText(double(bytes));
+}
+
+/// What MACs and parameters do not tell.
+void addEngineCosts(Table& table, const EngineCosts& costs) {
+    const auto remains = [](double before, double after) { return before > 0 ? percent(after / before) : u"–"_s; };
+    if (costs.activationsBefore && costs.activationsAfter) {
+        const auto row = [&](const QString& label, std::int64_t before, std::int64_t after) {
+            table.rows.push_back({label, bytesOf(before), bytesOf(after), remains(double(before), double(after))});
+        };
+        row(tr("Activations that a sample writes, float32"), costs.activationsBefore->writtenBytes,
+            costs.activationsAfter->writtenBytes);
+        row(tr("Activations alive at once, at most"), costs.activationsBefore->peakBytes,
+            costs.activationsAfter->peakBytes);
+    }
+    if (!costs.latency) return;
+    const auto milliseconds = [](double value) { return tr("%1 ms").arg(QLocale().toString(value, 'f', 2)); };
+    table.rows.push_back({tr("Latency of a sample, measured: %1").arg(latencyMethod(*costs.latency)),
+                          milliseconds(costs.latency->before), milliseconds(costs.latency->after),
+                          percent(costs.latency->ratio())});
+}
+
 Table totalsTable(const Document& document, const Shown& shown) {
     Table table{tr("Before and after"),
-                {{tr("Figure"), Column::Kind::Text}, {tr("as opened")}, {tr("compressed")}, {tr("remains")}},
+                {{tr("Figure"), Column::Kind::Text}, {tr("as opened")}, {tr("compressed")}, {tr("remains, or change")}},
                 {}};
     if (shown.result) {
         const CompressionReport& report = shown.result->report;
@@ -103,6 +138,7 @@ Table totalsTable(const Document& document, const Shown& shown) {
                               plots::countText(double(report.macsAfter)), percent(report.macsRatio)});
         table.rows.push_back({tr("Parameters"), plots::countText(double(report.parametersBefore)),
                               plots::countText(double(report.parametersAfter)), percent(report.sizeRatio)});
+        addEngineCosts(table, engineCosts(report));
     }
     if (shown.measured) {
         const auto row = [&](const QString& label, auto text, auto member) {
@@ -110,10 +146,15 @@ Table totalsTable(const Document& document, const Shown& shown) {
             const auto after = shown.measured->score.*member;
             if (before || after) table.rows.push_back({label, text(before), text(after), u"–"_s});
         };
+        const auto change = [&](const std::optional<double>& before, const std::optional<double>& after) {
+            if (before && after) table.rows.back().back() = pointsText(*after - *before);
+        };
         const auto samples = static_cast<int>(shown.measured->score.samples);
         row(tr("Top-1 accuracy, measured on %n sample(s)", samples), percentOrDash, &Score::top1);
+        change(shown.measured->floating.top1, shown.measured->score.top1);
         row(tr("95 % interval"), intervalText, &Score::top1Interval);
         row(tr("Agreement with the model as opened, measured"), percentOrDash, &Score::agreement);
+        change(shown.measured->floating.agreement, shown.measured->score.agreement);
         row(tr("Output SQNR, measured"), sqnrText, &Score::sqnrDb);
     }
     if (shown.predicted) {
@@ -188,6 +229,11 @@ QString partName(const QString& name, std::size_t index, std::size_t count) {
     return count > 1 ? u"%1-%2"_s.arg(name).arg(index + 1) : name;
 }
 
+QString partCaption(const std::vector<std::pair<std::size_t, std::size_t>>& parts, std::size_t index) {
+    if (parts.size() < 2) return {};
+    return tr("Layers %1 to %2 of %3").arg(parts[index].first + 1).arg(parts[index].second).arg(parts.back().second);
+}
+
 /// A plot with a row per layer, on as many pages as it needs; heights in millimetres.
 template <typename Plot, typename Data>
 void addParts(Section& section, const Data& data, const QString& name, double base, double perLayer) {
@@ -198,7 +244,8 @@ void addParts(Section& section, const Data& data, const QString& name, double ba
         const double height = base + perLayer * double(some.layers.size());
         auto plot = std::make_shared<Plot>();
         plot->setData(std::move(some));
-        section.blocks.emplace_back(FigureRow{{figure(plot, partName(name, i, parts.size()), {})}, height});
+        section.blocks.emplace_back(
+            FigureRow{{figure(plot, partName(name, i, parts.size()), partCaption(parts, i))}, height});
     }
 }
 
@@ -270,18 +317,39 @@ void addFrontier(Section& section, const Document& document, const CompressionVi
     section.blocks.emplace_back(FigureRow{{figure(plot, u"compression-frontier"_s, {})}, 84});
 }
 
+/// Where the savings really are: of each layer of the plan, then of those that lost channels along with them.
+std::vector<plots::SavingsItem> realSavings(const CompressionReport& report, CostMetric metric) {
+    const bool isSize = metric == CostMetric::Parameters;
+    const double total = std::max(1.0, double(isSize ? report.parametersBefore : report.macsBefore));
+    double rest = 1 - (isSize ? report.sizeRatio : report.macsRatio);
+    std::vector<plots::SavingsItem> items;
+    for (const CompressedLayer& layer : report.layers) {
+        if (!layer.skipped.empty()) continue;
+        const double saved = (layer.before.of(metric) - layer.after.of(metric)) / total;
+        rest -= saved;
+        const QString name = toQString(layer.name);
+        const auto item = std::ranges::find(items, name, &plots::SavingsItem::key);
+        if (item == items.end())
+            items.push_back({name, shortName(name), saved});
+        else
+            item->saved += saved;  // factorized, then pruned
+    }
+    if (std::abs(rest) > kOtherSavings && !items.empty())
+        items.push_back({u"others"_s, tr("layers pruned along"), rest});
+    return items;
+}
+
 void addWaterfall(Section& section, const CompressionView* view, const Shown& shown) {
     plots::SavingsWaterfallData data;
-    if (view) {
-        data = view->waterfall(shown.step.plan, shown.metric);
-    } else if (shown.result) {
-        const CompressionReport& report = shown.result->report;
-        const double total = std::max(1.0, double(report.macsBefore));
-        data.costName = tr("MACs");
-        for (const CompressedLayer& layer : report.layers)
-            if (layer.skipped.empty())
-                data.layers.push_back({toQString(layer.name), shortName(toQString(layer.name)),
-                                       (layer.before.macs - layer.after.macs) / total});
+    if (view) data = view->waterfall(shown.step.plan, shown.metric);
+    if (shown.result) {
+        const std::vector<plots::SavingsItem> predicted = std::exchange(data.layers, {});
+        data.costName = shown.metric == CostMetric::Parameters ? tr("Size") : tr("MACs");
+        data.layers = realSavings(shown.result->report, shown.metric);
+        for (plots::SavingsItem& item : data.layers)
+            if (const auto same = std::ranges::find(predicted, item.key, &plots::SavingsItem::key);
+                same != predicted.end())
+                item.predictedLoss = same->predictedLoss, item.text = same->text;
     }
     auto plot = std::make_shared<plots::SavingsWaterfall>();
     plot->setData(std::move(data));
@@ -305,6 +373,14 @@ QString noteText(const Shown& shown, const CompressionView* view) {
         sentences << tr("Asked and reached: share of the layer's own MACs. Kept: rank, or input channels.");
     if (shown.result && shown.result->report.samples > 0)
         sentences << tr("Output SQNR: of the layer's output on the calibration samples, after the refit.");
+    if (shown.result && shown.result->report.activationsAfter)
+        sentences << tr(
+            "Activations are counted as the engine fuses layers: the outputs of fused layers, once each; alive at once "
+            "is what a layer reads and writes and what is read later.");
+    if (shown.result && shown.result->report.latency)
+        sentences << tr(
+            "Latency is that of the float networks in Equant's engine on the machine named below; times "
+            "differ a little from run to run.");
     return sentences.join(u' ');
 }
 
@@ -329,6 +405,9 @@ Tiles compressionTiles(const Document& document) {
         {percent(report.macsRatio), tr("of the MACs remain"), arrow(report.macsBefore, report.macsAfter)});
     tiles.tiles.push_back({percent(report.sizeRatio), tr("of the parameters remain"),
                            arrow(report.parametersBefore, report.parametersAfter)});
+    if (report.latency)
+        tiles.tiles.push_back(
+            {percent(report.latency->ratio()), tr("of the latency remains"), latencyText(*report.latency)});
     if (shown->measured)
         if (const auto score = decisiveScore(shown->measured->score)) {
             const auto before = decisiveScore(shown->measured->floating);
@@ -352,8 +431,10 @@ QString compressionFinding(const Document& document) {
     const auto shown = shownCompression(document);
     if (!shown || !shown->isApplied || !shown->result) return {};
     const CompressionReport& report = shown->result->report;
-    QString text = tr("Compression leaves %1 of the MACs and %2 of the parameters")
+    QString text = (report.latency ? tr("Compression leaves %1 of the MACs, %2 of the parameters and %3 of the latency")
+                                   : tr("Compression leaves %1 of the MACs and %2 of the parameters"))
                        .arg(percent(report.macsRatio), percent(report.sizeRatio));
+    if (report.latency) text = text.arg(percent(report.latency->ratio()));
     if (shown->measured) text += tr(" for %1, measured").arg(measuredLossText(*shown->measured));
     const auto all = std::ranges::count_if(document.loaded()->compressible, [](const CompressibleLayer& layer) {
         return layer.can(CompressionMethod::SpatialSvd) || layer.can(CompressionMethod::WeightSvd) ||

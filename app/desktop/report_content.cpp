@@ -59,7 +59,7 @@ Tiles scoreTiles(const Document& document) {
             tiles.tiles.push_back({scoreValue(*value), label, detail.isEmpty() ? value->name : detail});
     };
     if (shown->floating.top1) add(shown->floating, tr("float"), tr("top-1, %1 samples").arg(shown->floating.samples));
-    if (const auto before = unequalizedTwin(document)) add(before->both, tr("quantized, as it was"), {});
+    if (const auto before = unequalizedTwin(document)) add(before->both, tr("quantized, not equalized"), {});
     add(shown->both, shown->equalized ? tr("quantized, equalized") : tr("quantized"), {});
     if (!shown->floating.top1 || tiles.tiles.size() < 4)
         tiles.tiles.push_back({tr("W%1 A%2").arg(shown->settings.weightBits).arg(shown->settings.activationBits),
@@ -87,7 +87,8 @@ Table beforeAfterTable(const Document& document) {
     const auto after = document.shownEqualized();
     if (!after) return table;
     const auto uneven = [](const std::vector<ChannelRanges>& ranges) {
-        return QString::number(std::ranges::count_if(ranges, [](const auto& layer) { return layer.imbalance() > 8; }));
+        return QString::number(
+            std::ranges::count_if(ranges, [](const auto& layer) { return layer.imbalance() > kUnevenRatio; }));
     };
     const auto widest = [](const std::vector<ChannelRanges>& ranges) {
         const auto most = std::ranges::max_element(ranges, {}, &ChannelRanges::imbalance);
@@ -125,7 +126,10 @@ void addScores(Table& table, const QuantizationResult& result, const QString& ki
                   << fixedOrDash(score.cosine, 5);
         table.rows.push_back(cells);
     };
-    if (table.rows.empty()) row(tr("float"), result.floating, true);
+    if (table.rows.empty()) {
+        row(tr("float"), result.floating, true);
+        if (result.prepared) row(tr("float, compressed"), *result.prepared, false);
+    }
     row(kind + tr("weights only"), result.weightsOnly, false);
     row(kind + tr("activations only"), result.activationsOnly, false);
     row(kind + tr("both"), result.both, false);

@@ -6,6 +6,7 @@
 #include <QSysInfo>
 #include <map>
 
+#include "app/desktop/compression_view.h"
 #include "app/desktop/report_sections_internal.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
@@ -274,6 +275,9 @@ Section provenanceSection(const Document& document, const ReportFacts& facts, co
     if (const CompressStep* step = document.state().recipe.compressStep()) {
         const auto done = document.compressedFor(*step);
         row(tr("Compression"), settingsText(*step, done ? &done->report : nullptr));
+        if (done && done->report.latency)
+            row(tr("Latency"), tr("%1, random inputs of seed 1; the one figure that differs from run to run")
+                                   .arg(latencyMethod(*done->report.latency)));
     }
     const auto equalized = document.shownEqualized();
     if (equalized) {

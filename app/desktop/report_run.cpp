@@ -67,9 +67,10 @@ void adopt(const CompressStep& step, DocumentState& state) {
 }
 
 /// Compresses and, where there are samples, scores the result beside the original.
-Status compressInto(Document& document, const CompressStep& step, const JobContext& job) {
+Status compressInto(Document& document, const CompressStep& step, bool shouldTime, const JobContext& job) {
     const DataChoice& data = document.state().data;
     CompressRequest request{document.loaded(), step, nullptr, std::nullopt};
+    request.shouldTime = shouldTime;
     request.evaluationData = toStdString(data.evaluationPath.isEmpty() ? data.path : data.evaluationPath);
     if (!request.evaluationData.empty() || !step.data.empty()) request.evaluationSamples = data.evaluationSamples;
     auto compressed = compressAndScore(request, job);
@@ -156,7 +157,7 @@ Status runRecipe(const ReportRequest& request, Document& document, const std::fu
             if (auto status = predictInto(document, *step, job); !status) return status;
         }
         say(tr("Compressing"));
-        if (auto status = compressInto(document, *step, job); !status) return status;
+        if (auto status = compressInto(document, *step, request.shouldTime, job); !status) return status;
     }
     if (equalizing) {
         say(tr("Equalizing and comparing outputs"));

@@ -14,6 +14,8 @@ struct ReportRequest {
     QString sensitivityPath;
     /// Quantize also without the equalization of the recipe, to compare with.
     bool shouldCompare = true;
+    /// Measure the latency of a compressed network.
+    bool shouldTime = true;
 };
 
 /// Fills `document` on the calling (GUI) thread, which it blocks; `say` is told every step before it begins.

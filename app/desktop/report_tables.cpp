@@ -27,37 +27,63 @@ QString ratioText(std::optional<double> ratio) {
     return ratio ? plots::numberText(*ratio) : u"–"_s;
 }
 
+/// What was left alone for one reason, names in it left out.
+struct ReasonGroup {
+    QString reason;
+    QStringList where;
+    QStringList reasons;  ///< in full, of each
+};
+
+/// Layers and values are left alone in their hundreds for a handful of reasons. `stand` takes the place of a name.
+std::vector<ReasonGroup> groupsOf(const std::vector<std::pair<QString, QString>>& places, const QString& stand) {
+    static const QRegularExpression quoted(u" \"[^\"]*\""_s);
+    std::vector<ReasonGroup> groups;
+    for (const auto& [where, reason] : places) {
+        const QString kind = QString(reason).replace(quoted, stand);
+        auto group = std::ranges::find(groups, kind, &ReasonGroup::reason);
+        if (group == groups.end()) group = groups.insert(groups.end(), {kind, {}, {}});
+        group->where << where;
+        group->reasons << reason;
+    }
+    return groups;
+}
+
+/// Few pairs with the names that stand in their way, many in one row that lists them.
 void addPairs(Table& table, const EqualizeReport& report) {
+    constexpr qsizetype kFew = 4, kMost = 120;
+    std::vector<std::pair<QString, QString>> places;
     for (const EqualizedPair& pair : report.pairs) {
         if (pair.isEqualized) continue;
         QStringList names;
         for (const std::string& layer : pair.layers) names << shortName(toQString(layer));
-        table.rows.push_back({tr("equalization"), names.join(u" → "_s), toQString(pair.reason)});
+        places.emplace_back(names.join(u" → "_s), toQString(pair.reason));
+    }
+    for (const ReasonGroup& group : groupsOf(places, {})) {
+        const qsizetype count = group.where.size();
+        if (count <= kFew) {
+            for (qsizetype i = 0; i < count; ++i)
+                table.rows.push_back({tr("equalization"), group.where[i], group.reasons[i]});
+            continue;
+        }
+        QString list = group.where.mid(0, kMost).join(u", "_s);
+        if (count > kMost) list += tr(" and %n more", static_cast<int>(count - kMost));
+        table.rows.push_back(
+            {tr("equalization"), tr("%n layer(s)", static_cast<int>(count)), group.reason + u' ' + list + u'.'});
     }
 }
 
-/// Values that stay in float come in their hundreds for a handful of reasons: one line for each reason.
 void addUnquantized(Table& table, const std::vector<UnquantizedValue>& values) {
-    static const QRegularExpression quoted(u"\"[^\"]*\""_s);
-    struct Group {
-        QString reason;
-        QString first;
-        int count = 0;
-    };
-    std::vector<Group> groups;
-    for (const UnquantizedValue& value : values) {
-        const QString reason = toQString(value.reason).replace(quoted, tr("what follows"));
-        auto group = std::ranges::find(groups, reason, &Group::reason);
-        if (group == groups.end())
-            group = groups.insert(groups.end(), {reason, toQString(value.layer.empty() ? value.value : value.layer)});
-        ++group->count;
-    }
-    for (const Group& group : groups)
+    std::vector<std::pair<QString, QString>> places;
+    for (const UnquantizedValue& value : values)
+        places.emplace_back(toQString(value.layer.empty() ? value.value : value.layer), toQString(value.reason));
+    for (const ReasonGroup& group : groupsOf(places, u' ' + tr("what follows"))) {
+        const auto count = static_cast<int>(group.where.size());
         table.rows.push_back({tr("quantization"),
-                              group.count == 1
-                                  ? group.first
-                                  : tr("%n value(s), the first in %1", group.count).arg(shortName(group.first)),
+                              count == 1
+                                  ? group.where.front()
+                                  : tr("%n value(s), the first in %1", count).arg(shortName(group.where.front())),
                               group.reason});
+    }
 }
 
 Table findingTable(const Inspection& inspection) {

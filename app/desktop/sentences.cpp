@@ -37,7 +37,6 @@ namespace {
 // Largest difference over the outputs' standard deviation: rounding stays below the first, the second may flip a class.
 constexpr double kGoodDifference = 1e-3;
 constexpr double kFairDifference = 5e-2;
-constexpr double kUnevenRatio = 8.0;
 
 qsizetype unevenCount(const std::vector<ChannelRanges>& ranges) {
     return std::ranges::count_if(ranges, [](const ChannelRanges& layer) { return layer.imbalance() > kUnevenRatio; });
@@ -55,7 +54,8 @@ QString rangesSentence(const LoadedModel& loaded, const EqualizedModel* after) {
     const auto left = unevenCount(after->ranges);
     return Document::tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
            (before == 0 && left == 0 ? Document::tr("the channels were fairly even before.")
-                                     : Document::tr("uneven layers go from %1 to %2.").arg(before).arg(left));
+            : before == left ? Document::tr("%n layer(s) are uneven before and after.", nullptr, static_cast<int>(left))
+                             : Document::tr("uneven layers go from %1 to %2.").arg(before).arg(left));
 }
 
 EquivalenceText equivalenceText(const EqualizedModel& equalized) {
@@ -78,9 +78,8 @@ EquivalenceText equivalenceText(const EqualizedModel& equalized) {
             Document::tr("FP32 outputs: max |Δ| = %1 over %2: %3")
                 .arg(plots::numberText(proof.maxAbsDiff, 2), samples, words),
             Document::tr("Largest difference of any output: %1; mean: %2; standard deviation of the outputs: %3")
-                .arg(proof.maxAbsDiff, 0, 'g', 3)
-                .arg(proof.meanAbsDiff, 0, 'g', 3)
-                .arg(proof.outputStd, 0, 'g', 3)};
+                .arg(plots::numberText(proof.maxAbsDiff, 3), plots::numberText(proof.meanAbsDiff, 3),
+                     plots::numberText(proof.outputStd, 3))};
 }
 
 namespace {
@@ -126,12 +125,15 @@ QString diagnosisSentence(const QuantizationResult& result, const QuantizationRe
     const bool hasTop1 =
         result.floating.top1 && result.weightsOnly.top1 && result.activationsOnly.top1 && result.both.top1;
     const bool hasAgreement = result.weightsOnly.agreement && result.activationsOnly.agreement && result.both.agreement;
-    if (hasTop1)
-        text = percentDiagnosis(result, *result.floating.top1, *result.weightsOnly.top1, *result.activationsOnly.top1,
-                                *result.both.top1);
+    // What a compression lost before is not a cost of quantizing.
+    const std::optional<double> top1 = result.prepared ? result.prepared->top1 : result.floating.top1;
+    if (hasTop1 && top1)
+        text =
+            percentDiagnosis(result, *top1, *result.weightsOnly.top1, *result.activationsOnly.top1, *result.both.top1);
     else if (hasAgreement)
-        text = percentDiagnosis(result, 100, *result.weightsOnly.agreement, *result.activationsOnly.agreement,
-                                *result.both.agreement);
+        text =
+            percentDiagnosis(result, result.prepared ? result.prepared->agreement.value_or(100) : 100,
+                             *result.weightsOnly.agreement, *result.activationsOnly.agreement, *result.both.agreement);
     else if (result.both.sqnrDb)
         text = Document::tr("The quantized output keeps %1 dB of signal over noise.").arg(points(*result.both.sqnrDb));
     if (!other) return text;
@@ -141,6 +143,8 @@ QString diagnosisSentence(const QuantizationResult& result, const QuantizationRe
     const auto value = [&](const DecisiveScore& score) {
         return score.isPercent ? percentOrDash(score.value) : Document::tr("%1 dB").arg(points(score.value));
     };
+    if (value(*then) == value(*now))
+        return Document::tr("Quantized %1 is %2 in both variants.").arg(now->name, value(*now)) + u' ' + text;
     const QString change = result.equalized && !other->equalized && result.compressed == other->compressed
                                ? Document::tr("Equalization took quantized %1 from %2 to %3.")
                                : Document::tr("Quantized %1 was %2 in the other variant and is %3 in this one.");

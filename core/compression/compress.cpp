@@ -22,4 +22,12 @@ Result<Outcome<CompressionReport>> compress(const Model& model, const Compressio
     return outcome;
 }
 
+Status addLatency(const Model& before, Outcome<CompressionReport>& outcome, const JobContext& job) {
+    if (const auto latency = measureLatency(before, outcome.model, job))
+        outcome.report.latency = *latency;
+    else if (latency.error().code == ErrorCode::Cancelled)
+        return cancelled();
+    return {};
+}
+
 }  // namespace equant

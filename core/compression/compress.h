@@ -11,7 +11,9 @@
 #include "core/base/progress.h"
 #include "core/compression/plan.h"
 #include "core/data/batch_source.h"
+#include "core/metrics/latency.h"
 #include "core/passes/outcome.h"
+#include "core/runtime/activation_memory.h"
 
 namespace equant {
 
@@ -48,7 +50,10 @@ struct CompressionReport {
     double sizeRatio = 1;                 ///< parameters of the whole model
     std::int64_t macsBefore = 0, macsAfter = 0;
     std::int64_t parametersBefore = 0, parametersAfter = 0;
-    std::size_t samples = 0;  ///< calibration samples used; 0: plain or without data
+    /// Of one sample; absent where the engine cannot tell (shapes only known while running, unknown operators).
+    std::optional<ActivationMemory> activationsBefore{}, activationsAfter{};
+    std::optional<LatencyChange> latency{};  ///< by addLatency(); compress() leaves it absent
+    std::size_t samples = 0;                 ///< calibration samples used; 0: plain or without data
 };
 
 /// Compresses the layers named by the plan in execution order. Without data (`source` null) data-aware methods fall
@@ -56,5 +61,9 @@ struct CompressionReport {
 /// InvalidArgument: checkPlan. Unsupported: the model cannot run although data are given. Cancelled.
 Result<Outcome<CompressionReport>> compress(const Model& model, const CompressionPlan& plan, const BatchSource* source,
                                             const CompressOptions& options, const JobContext& job = {});
+
+/// Adds the latency that was measured to the report; it stays absent where the network cannot run here. About a second.
+/// Cancelled.
+Status addLatency(const Model& before, Outcome<CompressionReport>& outcome, const JobContext& job = {});
 
 }  // namespace equant

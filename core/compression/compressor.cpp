@@ -28,6 +28,8 @@ Status addTotals(const Model& before, Outcome<CompressionReport>& outcome) {
     };
     report.macsRatio = share(now->macs, old->macs);
     report.sizeRatio = share(now->parameters, old->parameters);
+    if (auto memory = activationMemory(before)) report.activationsBefore = *memory;
+    if (auto memory = activationMemory(outcome.model)) report.activationsAfter = *memory;
     return {};
 }
 

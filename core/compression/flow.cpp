@@ -187,6 +187,11 @@ private:
         if (!scores) return fail(scores.error());
         baseline = (*scores)[0];
         candidate.score = (*scores)[1];
+        if (m_options.shouldTime) {
+            const auto latency = measureLatency(*m_reference, **executor, {m_job.stop, nullptr});
+            if (!latency) return fail(latency.error());
+            candidate.report.latency = *latency;
+        }
         candidate.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         return Outcome<FlowCandidate>{std::move(outcome->model), std::move(candidate)};
     }

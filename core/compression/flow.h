@@ -31,6 +31,8 @@ struct FlowOptions {
     CompressOptions compress;
     /// What decides; absent: the output noise (SQNR), which is measured with far less sampling error than accuracy.
     std::optional<SensitivityMetric> metric;
+    bool shouldTime =
+        true;  ///< also measure the latency of every candidate (CompressionReport::latency), about a second each
 };
 
 struct FlowCandidate {

@@ -152,8 +152,11 @@ Result<RecipeRun> runRecipe(const PreparedRecipe& prepared, const Model& model, 
         if (const auto* compressing = std::get_if<CompressStep>(&step)) {
             auto outcome = runStep(*compressing, run.model, threads, job);
             if (!outcome) return fail(outcome.error());
+            const double seconds = secondsSince(start);
+            if (prepared.data.shouldTime)
+                if (const auto timed = addLatency(run.model, *outcome, job); !timed) return fail(timed.error());
             run.model = std::move(outcome->model);
-            run.steps.push_back({step, std::move(outcome->report), secondsSince(start)});
+            run.steps.push_back({step, std::move(outcome->report), seconds});
         } else if (const auto* equalizing = std::get_if<EqualizeStep>(&step)) {
             std::shared_ptr<const Dataset> samples;
             if (!prepared.data.path.empty()) {

@@ -25,6 +25,7 @@ struct RecipeData {
     std::string preprocess;      ///< preset or file, for all samples; empty: as the step says, else as the model does
     std::size_t calibrationSamples = 100;  ///< of quantization; 0: all. A compression has its own number
     std::size_t evaluationSamples = 0;     ///< 0: all
+    bool shouldTime = true;                ///< measure the latency of a compressed network, about a second
 };
 
 /// A recipe that can be carried out: steps in order, each with the samples that it will read.

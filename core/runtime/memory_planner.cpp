@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 
 namespace equant {
@@ -48,6 +49,23 @@ std::size_t planMemory(std::span<ArenaBuffer> buffers) {
         placed.insert(position, index);
     }
     return total;
+}
+
+std::size_t mostAlive(std::span<const ArenaBuffer> buffers) {
+    struct Change {
+        std::size_t begins = 0, ends = 0;  ///< bytes
+    };
+    std::map<std::size_t, Change> changes;  // by step
+    for (const ArenaBuffer& buffer : buffers) {
+        changes[buffer.first].begins += buffer.sizeBytes;
+        changes[buffer.last + 1].ends += buffer.sizeBytes;
+    }
+    std::size_t alive = 0, most = 0;
+    for (const auto& [step, change] : changes) {
+        alive = alive + change.begins - change.ends;
+        most = std::max(most, alive);
+    }
+    return most;
 }
 
 }  // namespace equant

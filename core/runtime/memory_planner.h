@@ -15,4 +15,7 @@ inline constexpr std::size_t kArenaAlignment = 64;
 /// Source: Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference", 2020.
 std::size_t planMemory(std::span<ArenaBuffer> buffers);
 
+/// The most bytes that are alive at one step: no arena can be smaller.
+[[nodiscard]] std::size_t mostAlive(std::span<const ArenaBuffer> buffers);
+
 }  // namespace equant

@@ -95,6 +95,7 @@ private slots:
     void failuresLeaveFilesAlone();
     void jsonAndQuiet();
     void recipesAreAccepted();
+    void compressTellsActivationsAndLatency();
     void applyReplaysARecipe();
     void applyWithoutQuantization();
     void applyRefuses_data();
@@ -486,6 +487,31 @@ const QByteArray kWholeRecipe = R"({"equant_recipe": 1, "steps": [
     {"step": "compress", "plan": {"method": "weight-svd", "ratios": {"Conv_2": 0.75}}},
     {"step": "equalize"}, {"step": "quantize", "scheme": "mse"}]})";
 
+void TestConsole::compressTellsActivationsAndLatency() {
+    write(at("costs-plan.json"), R"({"method": "weight-svd", "ratios": {"Conv_2": 0.5}})");
+    const QStringList compress{"compress", "small.onnx", "--plan", "costs-plan.json", "-o", "costs.onnx"};
+    const Ended timed = run(compress + QStringList{"--json", "-"}, m_folder.path());
+    QVERIFY2(timed.code == 0, timed.err.constData());
+    const json result = timed.parsed();
+    const json activations = result["activations"];
+    // The value between the two halves is written as well: fewer multiplications, more activations.
+    QVERIFY(activations["written_bytes_after"].get<int>() > activations["written_bytes_before"].get<int>());
+    QVERIFY(activations["peak_bytes_before"].get<int>() > 0 && activations["peak_bytes_after"].get<int>() > 0);
+    const json latency = result["latency"];
+    QVERIFY(latency["ms_per_sample_before"].get<double>() > 0 && latency["ms_per_sample_after"].get<double>() > 0);
+    QCOMPARE(latency["batch"], 1);
+    QCOMPARE(latency["threads"], 1);
+    QVERIFY(latency["runs"].get<int>() >= 5);
+    const Ended text = run(compress, m_folder.path());
+    for (const char* part : {"Activations written ", "alive at once at most ", "Latency ", "one thread, batch 1"})
+        QVERIFY2(text.out.contains(part), part);
+
+    const Ended untimed = run(compress + QStringList{"--no-latency", "--json", "-"}, m_folder.path());
+    QVERIFY(untimed.parsed()["latency"].is_null());
+    QVERIFY(untimed.parsed()["activations"].is_object());
+    QVERIFY(!run(compress + QStringList{"--no-latency"}, m_folder.path()).out.contains("Latency"));
+}
+
 void TestConsole::applyReplaysARecipe() {
     write(at("whole.json"), kWholeRecipe);
     const Ended applied = run({"apply", "whole.json", "--model", "small.onnx", "--data", "x.npy", "-o", "applied.onnx",
@@ -497,6 +523,11 @@ void TestConsole::applyReplaysARecipe() {
     QCOMPARE(result["steps"][0]["step"], "compress");
     QVERIFY(result["steps"][0]["macs_ratio"].get<double>() < 1);
     QCOMPARE(result["steps"][0]["samples"], 6);
+    QVERIFY(result["steps"][0]["latency"]["ratio"].get<double>() > 0);
+    const Ended untimed = run({"apply", "whole.json", "--model", "small.onnx", "--data", "x.npy", "-o", "applied.onnx",
+                               "--no-latency", "--json", "-"},
+                              m_folder.path());
+    QVERIFY(untimed.parsed()["steps"][0]["latency"].is_null());
     QCOMPARE(result["steps"][1]["step"], "equalize");
     QVERIFY(result["steps"][1]["equivalence"]["samples"].is_number());
     QCOMPARE(result["steps"][2]["step"], "quantize");

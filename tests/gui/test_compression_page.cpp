@@ -185,6 +185,13 @@ private slots:
         auto* budget = find<BudgetStrip>(*window, "budgetStrip");
         QVERIFY(budget->items().front().measured.has_value());
         QVERIFY(!budget->score().measured.isEmpty() && !budget->score().isStale);
+        // Latency is measured, never predicted; activations are in the read-out.
+        QVERIFY(measured->costs.latency && measured->costs.activationsAfter);
+        QVERIFY(budget->items().back().measured && !budget->items().back().predicted);
+        QVERIFY(find<QLabel>(*window, "compressionDetails")->text().contains(QStringLiteral("ms a sample")));
+        for (const QString& part : {QStringLiteral("Latency: "), QStringLiteral("one thread, batch 1"),
+                                    QStringLiteral("Activations of a sample")})
+            QVERIFY2(budget->summary().contains(part), qPrintable(budget->summary()));
         QVERIFY(find<QLabel>(*window, "compressionHeadline")->text().contains(QStringLiteral("measured")));
         // Another plan: the measured score is marked as another's. Undo makes it this plan's again.
         auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
@@ -192,6 +199,7 @@ private slots:
         emit map->ratioChosen(layer, ratioOf(document, layer) < 0.4 ? 0.75 : 0.25);
         QVERIFY(!document.measurement());
         QVERIFY(budget->score().isStale);
+        QVERIFY(!budget->items().back().measured);
         document.undoStack()->undo();
         QVERIFY(!budget->score().isStale);
 

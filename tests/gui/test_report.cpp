@@ -167,6 +167,8 @@ private slots:
         const QString text = allText(report);
         for (const QString& expected :
              {QStringLiteral("spatial SVD"), reason.left(12), QStringLiteral("output SQNR"),
+              QStringLiteral("Activations alive at once"), QStringLiteral("Latency of a sample, measured"),
+              QStringLiteral("of the latency"), QStringLiteral("float, compressed"),
               QStringLiteral("compressed, measured"), QStringLiteral("fitted to 16 sample"), QStringLiteral("seed 5"),
               QStringLiteral("Compression data"), QStringLiteral("≈"), QStringLiteral("Layers of the compressed")})
             QVERIFY2(text.contains(expected), qPrintable(expected));
@@ -189,7 +191,10 @@ private slots:
         whole.recipe.steps.resize(1);
         auto& compressing = std::get<CompressStep>(whole.recipe.steps.front());
         compressing.plan.predicted = PlanPrediction{0.8, 0.9, 77.7, 1.5};
+        whole.shouldTime = false;
         QVERIFY(runRecipe(whole, document, [](const QString&) {}, {}));
+        QVERIFY(!allText(reportOf(document)).contains(QStringLiteral("atency")));
+        QVERIFY(allText(reportOf(document)).contains(QStringLiteral("≈ 80.0 %")));  // the plan's own, not the table's
         int predicted = 0, measured = 0;
         for (const report::Section& section : reportOf(document).sections)
             for (const report::Block& block : section.blocks)

@@ -19,6 +19,10 @@ QString percent(double share) {
     return BudgetStrip::tr("%1 %").arg(QLocale().toString(100 * share, 'f', 1));
 }
 
+QString titleOf(const BudgetItem& item) {
+    return item.isPredictable ? BudgetStrip::tr("%1 left").arg(item.name) : item.name;
+}
+
 }  // namespace
 
 BudgetStrip::BudgetStrip(QWidget* parent) : QWidget(parent) {
@@ -26,10 +30,11 @@ BudgetStrip::BudgetStrip(QWidget* parent) : QWidget(parent) {
     setAccessibleName(tr("Budget"));
 }
 
-void BudgetStrip::setContent(std::vector<BudgetItem> items, BudgetScore score) {
-    if (items == m_items && score == m_score) return;
+void BudgetStrip::setContent(std::vector<BudgetItem> items, BudgetScore score, QString note) {
+    if (items == m_items && score == m_score && note == m_note) return;
     m_items = std::move(items);
     m_score = std::move(score);
+    m_note = std::move(note);
     setToolTip(summary());
     setAccessibleDescription(summary());
     update();
@@ -42,13 +47,14 @@ QString BudgetStrip::summary() const {
         if (item.predicted) parts << tr("%1 predicted").arg(percent(*item.predicted));
         if (item.measured) parts << tr("%1 measured").arg(percent(*item.measured));
         if (item.target) parts << tr("target %1").arg(percent(*item.target));
-        if (!parts.isEmpty()) lines << tr("%1 left: %2").arg(item.name, parts.join(u", "_s));
+        if (!parts.isEmpty()) lines << titleOf(item) + u": "_s + parts.join(u", "_s);
     }
     QStringList parts;
     if (!m_score.predicted.isEmpty()) parts << tr("%1 predicted").arg(m_score.predicted);
     if (!m_score.measured.isEmpty())
         parts << (m_score.isStale ? tr("%1 measured, for another plan") : tr("%1 measured")).arg(m_score.measured);
     if (!parts.isEmpty()) lines << m_score.name + u": "_s + parts.join(u", "_s);
+    if (!m_note.isEmpty()) lines << m_note;
     return lines.join(u'\n');
 }
 
@@ -69,13 +75,16 @@ void BudgetStrip::paintItem(QPainter& painter, const BudgetItem& item, QRectF pl
         value = percent(*item.measured);
     else if (item.predicted)
         value = tr("about %1").arg(percent(*item.predicted));
+    else if (!item.isPredictable)
+        value = tr("not measured");
     const QRectF text(place.left(), place.top(), place.width(), line);
     const auto fits = [&](const QString& name, const QString& number) {
         return fontMetrics().horizontalAdvance(name) + fontMetrics().horizontalAdvance(number) + 8 < place.width();
     };
-    QString name = tr("%1 left").arg(item.name);
+    QString name = titleOf(item);
     if (!fits(name, value)) name = item.name;
     if (!fits(name, value) && item.predicted && !item.measured) value = percent(*item.predicted);
+    if (!fits(name, value) && !item.predicted && !item.measured) value = u"–"_s;
     painter.drawText(text, Qt::AlignLeft | Qt::AlignVCenter, name);
     if (item.measured) {
         QFont bold = font();

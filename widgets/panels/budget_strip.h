@@ -14,6 +14,7 @@ struct BudgetItem {
     std::optional<double> predicted;  ///< share left, 0..1
     std::optional<double> measured;
     std::optional<double> target;
+    bool isPredictable = true;  ///< otherwise it is only known once measured, and says so until then
     friend bool operator==(const BudgetItem&, const BudgetItem&) = default;
 };
 
@@ -30,7 +31,8 @@ class BudgetStrip : public QWidget {
 
 public:
     explicit BudgetStrip(QWidget* parent = nullptr);
-    void setContent(std::vector<BudgetItem> items, BudgetScore score);
+    /// `note`: further figures for the summary.
+    void setContent(std::vector<BudgetItem> items, BudgetScore score, QString note = {});
     const std::vector<BudgetItem>& items() const { return m_items; }
     const BudgetScore& score() const { return m_score; }
     /// Everything it shows, in words.
@@ -46,6 +48,7 @@ private:
     void paintScore(QPainter& painter, QRectF place) const;
     std::vector<BudgetItem> m_items;
     BudgetScore m_score;
+    QString m_note;
 };
 
 }  // namespace equant::ui

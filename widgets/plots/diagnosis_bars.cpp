@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/plots/diagnosis_bars.h"
 
+#include <QLocale>
 #include <algorithm>
 #include <cmath>
 
@@ -29,7 +30,7 @@ QString DiagnosisBars::finding() const {
     if (!weights || !activations) return tr("Quality by what is quantized");
     const bool overlaps = std::isfinite(weights->low) && std::isfinite(activations->low) &&
                           weights->low <= activations->high && activations->low <= weights->high;
-    const QString difference = numberText(std::abs(weights->value - activations->value));
+    const QString difference = QLocale().toString(std::abs(weights->value - activations->value), 'f', 1);
     if (overlaps)
         return tr("Weights and activations cost about the same: the difference of %1 is within noise").arg(difference);
     return weights->value < activations->value
@@ -65,7 +66,7 @@ PlotScene DiagnosisBars::buildScene() const {
         lowest = std::min({lowest, bar.value, hasInterval ? bar.low : bar.value});
         highest = std::max({highest, bar.value, hasInterval ? bar.high : bar.value});
         scene.x.names += bar.label;
-        (bar.key == kFloat ? reference : bars).points.push_back(std::move(point));
+        (bar.key == kFloat || bar.key == kPrepared ? reference : bars).points.push_back(std::move(point));
     }
     if (scene.x.names.isEmpty()) return scene;
     scene.x.title = tr("What is quantized");
@@ -75,7 +76,7 @@ PlotScene DiagnosisBars::buildScene() const {
     scene.x.upper = static_cast<double>(scene.x.names.size()) - 0.4;
     const double length = std::max(highest - lowest, 1e-9);
     scene.y = {
-        .title = m_data.metric, .lower = lowest < 0.0 ? lowest - 0.12 * length : 0.0, .upper = highest + 0.14 * length};
+        .title = m_data.metric, .lower = lowest < 0.0 ? lowest - 0.12 * length : 0.0, .upper = highest + 0.24 * length};
     scene.title = finding();
     scene.detail = hasIntervals ? tr("Whiskers: 95 % confidence interval") : QString();
     scene.summary = scene.title + u'.';

@@ -25,7 +25,7 @@ class DiagnosisBars : public PlotView {
 public:
     /// Keys with a meaning for the finding.
     static constexpr QStringView kFloat = u"float", kWeights = u"weights", kActivations = u"activations",
-                                 kBoth = u"both";
+                                 kBoth = u"both", kPrepared = u"prepared";
 
     explicit DiagnosisBars(QWidget* parent = nullptr);
     void setData(DiagnosisData content);

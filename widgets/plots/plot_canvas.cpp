@@ -310,10 +310,7 @@ void PlotCanvas::planNames() {
     const int first = std::max(0, static_cast<int>(std::floor(xAxis->range().lower)));
     const int last = std::min(static_cast<int>(names.size()) - 1, static_cast<int>(std::ceil(xAxis->range().upper)));
     double widest = 0.0;
-    for (int i = first; i <= last; ++i) {
-        widest = std::max(widest, metrics.horizontalAdvance(names[i]));
-        if (widest > spacing) break;
-    }
+    for (int i = first; i <= last; ++i) widest = std::max(widest, metrics.horizontalAdvance(names[i]));
     const bool isLow = viewport().height() < kMedium;  // no room for slanted names: few level ones
     const bool isLevel = widest <= spacing - 8.0 || spacing >= 110.0 || isLow;
     const double wanted = isLevel ? std::min(widest + 8.0, 80.0) : metrics.height() * 1.7;
@@ -328,7 +325,8 @@ void PlotCanvas::planNames() {
         const double x = xAxis->coordToPixel(static_cast<double>(i));
         const double free = isLevel ? 2.0 * std::min(x, viewport().width() - x) - 14.0 : (x - 6.0) / std::sqrt(0.5);
         const double room = std::min(longest, free);
-        labels += isShown ? metrics.elidedText(names[i], Qt::ElideMiddle, std::max(12.0, room)) : QString();
+        const QString label = isShown ? metrics.elidedText(names[i], Qt::ElideLeft, std::max(12.0, room)) : QString();
+        labels += label.size() > 1 || label == names[i] ? label : QString();  // dots alone tell nothing
     }
     m_nameTicker->plan(step, labels);
     xAxis->setTickLabelRotation(isLevel ? 0.0 : -45.0);

@@ -56,7 +56,7 @@ void PlotCanvas::planRowNames() {
     QStringList labels;
     for (qsizetype i = 0; i < names.size(); ++i) {
         const bool isShown = i >= first && i <= last && i % step == 0;
-        labels += isShown ? metrics.elidedText(names[i], Qt::ElideMiddle, room) : QString();
+        labels += isShown ? metrics.elidedText(names[i], Qt::ElideLeft, room) : QString();
     }
     m_rowTicker->plan(step, labels);
 }

@@ -106,7 +106,7 @@ QStringList shortNames(const QStringList& names) {
 
 QString skippedText(int count) {
     if (count == 0) return {};
-    return QCoreApplication::translate("equant::plots", "%n items without finite values left out", nullptr, count);
+    return QCoreApplication::translate("equant::plots", "%n item(s) without finite values left out", nullptr, count);
 }
 
 }  // namespace equant::plots

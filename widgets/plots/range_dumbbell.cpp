@@ -91,10 +91,12 @@ PlotScene RangeDumbbell::buildScene() const {
                .upper = highest * 1.3,
                .scale = Scale::Log};
     const int count = static_cast<int>(order.size());
-    scene.title = isCompared ? tr("Equalization leaves %1 of %n layers with uneven ranges, %2 before", nullptr, count)
-                                   .arg(flaggedAfter)
-                                   .arg(flaggedBefore)
-                             : tr("%1 of %n layers have uneven channel ranges", nullptr, count).arg(flaggedBefore);
+    scene.title = isCompared && flaggedBefore == 0 && flaggedAfter == 0
+                      ? tr("None of %n layers has uneven ranges, before or after equalization", nullptr, count)
+                  : isCompared ? tr("Equalization leaves %1 of %n layers with uneven ranges, %2 before", nullptr, count)
+                                     .arg(flaggedAfter)
+                                     .arg(flaggedBefore)
+                               : tr("%1 of %n layers have uneven channel ranges", nullptr, count).arg(flaggedBefore);
     if (hasThreshold)
         scene.lines.push_back({.value = m_data.threshold,
                                .label = tr("uneven above %1 ×").arg(numberText(m_data.threshold)),

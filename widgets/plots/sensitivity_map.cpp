@@ -196,8 +196,9 @@ PlotScene SensitivityMap::buildScene() const {
     }
     const std::size_t measured = series[Measured].points.size();
     const std::size_t all = measured + series[Predicted].points.size() + series[Unmeasured].points.size();
-    const QString progress = tr("%1 of %n cells measured", nullptr, static_cast<int>(all))
-                                 .arg(QLocale().toString(static_cast<qulonglong>(measured)));
+    const QString progress = measured == 0 ? tr("%n cells, all predicted", nullptr, static_cast<int>(all))
+                                           : tr("%1 of %n cells measured", nullptr, static_cast<int>(all))
+                                                 .arg(QLocale().toString(static_cast<qulonglong>(measured)));
     scene.title = finding();
     scene.detail = progress;
     if (std::isfinite(m_data.baseline) && !m_data.scoreName.isEmpty())

@@ -158,7 +158,8 @@ PlotScene TradeOffFrontier::buildScene() const {
                                .alignment = Qt::AlignRight | Qt::AlignBottom,
                                .text = tr("★ measured: %1 →").arg(m_data.measuredName)});
     }
-    if (scene.right) scene.detail = tr("Predicted on the left axis, measured on the right: they cannot be compared");
+    if (scene.right)
+        scene.detail = tr("Predicted: output error, left axis. Measured: %1, right axis").arg(m_data.measuredName);
     scene.isDetailForUser = sentence.isEmpty() && !scene.right;
     scene.summary = scene.title + QStringLiteral(". ") + (sentence.isEmpty() ? QString() : sentence + u'.');
     return scene;
