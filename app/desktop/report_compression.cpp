@@ -309,7 +309,8 @@ void addFrontier(Section& section, const Document& document, const CompressionVi
                                             : std::max(4.0, 4 * data.current.predicted);
     std::erase_if(data.plans, [&](const plots::FrontierPlan& plan) {
         if (!plan.isOnSweep) return plan.costLeft == data.current.costLeft;  // shown as the current one
-        return std::abs(plan.predicted - data.baseline) > most;
+        // Savings that are added up can exceed all there is.
+        return plan.costLeft <= 0 || std::abs(plan.predicted - data.baseline) > most;
     });
     auto plot = std::make_shared<plots::TradeOffFrontier>();
     plot->setData(std::move(data));
@@ -317,7 +318,7 @@ void addFrontier(Section& section, const Document& document, const CompressionVi
     section.blocks.emplace_back(FigureRow{{figure(plot, u"compression-frontier"_s, {})}, 84});
 }
 
-/// Where the savings really are: of each layer of the plan, then of those that lost channels along with them.
+/// Where the savings really are: of each layer of the plan, then of the others, which lost channels along with them.
 std::vector<plots::SavingsItem> realSavings(const CompressionReport& report, CostMetric metric) {
     const bool isSize = metric == CostMetric::Parameters;
     const double total = std::max(1.0, double(isSize ? report.parametersBefore : report.macsBefore));
@@ -335,7 +336,7 @@ std::vector<plots::SavingsItem> realSavings(const CompressionReport& report, Cos
             item->saved += saved;  // factorized, then pruned
     }
     if (std::abs(rest) > kOtherSavings && !items.empty())
-        items.push_back({u"others"_s, tr("layers pruned along"), rest});
+        items.push_back({u"others"_s, tr("other layers"), rest});
     return items;
 }
 

@@ -246,7 +246,7 @@ Section findingsSection(const Document& document) {
     const LoadedModel& loaded = *document.loaded();
     addFindings(section, document);
     if (Table table = beforeAfterTable(document); !table.rows.empty()) section.blocks.emplace_back(std::move(table));
-    addCost(section, loaded, plots::CostBars::Metric::Macs, u"cost-macs"_s, 62);
+    addCost(section, loaded, plots::CostBars::Metric::Macs, u"cost-macs"_s, 72);
     return section;
 }
 

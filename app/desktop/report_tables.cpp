@@ -131,7 +131,7 @@ Section layerSection(const Document& document) {
     if (table.rows.empty()) return {};
     dropEmptyColumns(table);
     Section section{document.base() == document.loaded() ? tr("Layers") : tr("Layers of the compressed network"), {}};
-    addCost(section, *document.base(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 54);
+    addCost(section, *document.base(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 72);
     section.blocks.emplace_back(std::move(table));
     QString note =
         tr("Number in order of execution. Widest / median: largest over median channel range of the weights. "

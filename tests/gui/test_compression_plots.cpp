@@ -324,7 +324,9 @@ private slots:
                 QCOMPARE(series.isOnRightAxis, point.y > 50.0);
             }
         QCOMPARE(onRight, 2);
-        QVERIFY2(scene.title.contains(QStringLiteral("84 % measured")), qPrintable(scene.title));
+        QVERIFY2(scene.title.contains(QStringLiteral("Top-1 accuracy 84 % measured")), qPrintable(scene.title));
+        QVERIFY2(scene.detail.contains(QStringLiteral("Measured: Top-1 accuracy, right axis")),
+                 qPrintable(scene.detail));
         // Better is up on both: the plan with the smaller error is drawn higher.
         showAt(plot, {700, 400});
         const QString sweep = QStringLiteral("Solver, predicted");

@@ -8,7 +8,9 @@
 #include <QTest>
 #include <QTimer>
 
+#include "app/desktop/compression_view.h"
 #include "app/desktop/main_window.h"
+#include "app/desktop/plot_data.h"
 #include "app/desktop/report_command.h"
 #include "app/desktop/report_content.h"
 #include "app/desktop/report_run.h"
@@ -288,6 +290,61 @@ private slots:
         };
         QCOMPARE(parts(46), QStringList({u"compression-ratios"_s}));
         QCOMPARE(parts(47), QStringList({u"compression-ratios-1"_s, u"compression-ratios-2"_s}));
+    }
+
+    void lossesAreToldAsTheyAre() {
+        PlanMeasurement measured;
+        measured.floating.top1 = 87.9;
+        for (const auto& [score, text] : {std::pair(82.1, "5.8 points"), std::pair(87.9, "no loss of top-1 accuracy"),
+                                          std::pair(88.3, "a gain of 0.4 points")}) {
+            measured.score.top1 = score;
+            QCOMPARE(measuredLossText(measured), QLatin1String(text));
+        }
+        QuantizationResult result;
+        result.floating.top1 = 86.6;
+        result.weightsOnly.top1 = 80.6;
+        result.activationsOnly.top1 = 80.7;
+        result.both.top1 = 80.4;
+        QVERIFY(diagnosisSentence(result, nullptr).contains(QStringLiteral("6.0 points")));
+        // A compression lost these points before.
+        result.prepared.emplace().top1 = 80.8;
+        const QString sentence = diagnosisSentence(result, nullptr);
+        QVERIFY2(sentence.contains(QStringLiteral("next to nothing (0.4 points)")), qPrintable(sentence));
+        QuantizationResult other = result;
+        result.equalized.emplace();
+        QVERIFY2(diagnosisSentence(result, &other).contains(QStringLiteral("80.4 % in both variants")),
+                 qPrintable(diagnosisSentence(result, &other)));
+        other.both.top1 = 79.0;
+        QVERIFY(diagnosisSentence(result, &other).contains(QStringLiteral("from 79.0 % to 80.4 %")));
+    }
+
+    void manyReasonsOfAKindShareARow() {
+        constexpr int kLayers = 12;
+        test::ModelBuilder builder;
+        builder.input("x0", {-1, 4, 4, 4}).output("x" + std::to_string(kLayers), {-1, 4, 4, 4});
+        for (int i = 0; i < kLayers; ++i) {
+            const std::string n = std::to_string(i);
+            builder.constant("w" + n, test::randomTensor({4, 4, 1, 1}, unsigned(i)))
+                .node("Conv", {"x" + n, "w" + n}, {"c" + n})
+                .node("Sigmoid", {"c" + n}, {"x" + std::to_string(i + 1)});
+        }
+        Document document;
+        ReportRequest request;
+        QTemporaryDir folder;
+        request.modelPath = folder.filePath(QStringLiteral("gates.onnx"));
+        QVERIFY(writeOnnx(builder.build(), request.modelPath.toStdString()));
+        request.recipe.steps.emplace_back(EqualizeStep{});
+        QVERIFY(runRecipe(request, document, [](const QString&) {}, {}));
+        const report::Report report = reportOf(document);
+        const auto section =
+            std::ranges::find(report.sections, QStringLiteral("What was left alone, and why"), &report::Section::title);
+        QVERIFY(section != report.sections.end());
+        const auto* table = std::get_if<report::Table>(&section->blocks.front());
+        QVERIFY(table && table->rows.size() < 4);
+        const QString all = table->rows.front().join(u'|');
+        QVERIFY2(all.contains(QStringLiteral("12 layer")), qPrintable(all));
+        for (int i = 0; i < kLayers; ++i)  // none is lost
+            QVERIFY2(all.contains(QStringLiteral("Conv_%1").arg(2 * i)), qPrintable(all));
     }
 
     void contentHashesFollowTheContent() {

@@ -172,8 +172,11 @@ QString TradeOffFrontier::finding(int shown) const {
         return tr("%n plans between cost and score", nullptr, shown);
     const QString left = percentText(100.0 * plan.costLeft);
     if (isMeasured)
-        return tr("%1 of %2 left: %3 %4 measured")
-            .arg(left, m_data.costName, numberText(plan.measured, 4), measuredUnit());
+        return hasTwoScales()
+                   ? tr("%1 of %2 left: %5 %3 %4 measured")
+                         .arg(left, m_data.costName, numberText(plan.measured, 3), measuredUnit(), m_data.measuredName)
+                   : tr("%1 of %2 left: %3 %4 measured")
+                         .arg(left, m_data.costName, numberText(plan.measured, 4), measuredUnit());
     return tr("%1 of %2 left: %3 %4 predicted").arg(left, m_data.costName, numberText(plan.predicted, 4), m_data.unit);
 }
 
