@@ -48,9 +48,9 @@ std::vector<ReasonGroup> groupsOf(const std::vector<std::pair<QString, QString>>
     return groups;
 }
 
-/// Few pairs with the names that stand in their way, many in one row that lists them.
-void addPairs(Table& table, const EqualizeReport& report) {
-    constexpr qsizetype kFew = 4, kMost = 120;
+/// Few pairs with the names that stand in their way; many in one row, and their names in a paragraph of their own.
+QStringList addPairs(Table& table, const EqualizeReport& report) {
+    constexpr qsizetype kFew = 4;
     std::vector<std::pair<QString, QString>> places;
     for (const EqualizedPair& pair : report.pairs) {
         if (pair.isEqualized) continue;
@@ -58,6 +58,7 @@ void addPairs(Table& table, const EqualizeReport& report) {
         for (const std::string& layer : pair.layers) names << shortName(toQString(layer));
         places.emplace_back(names.join(u" → "_s), toQString(pair.reason));
     }
+    QStringList lists;
     for (const ReasonGroup& group : groupsOf(places, {})) {
         const qsizetype count = group.where.size();
         if (count <= kFew) {
@@ -65,11 +66,11 @@ void addPairs(Table& table, const EqualizeReport& report) {
                 table.rows.push_back({tr("equalization"), group.where[i], group.reasons[i]});
             continue;
         }
-        QString list = group.where.mid(0, kMost).join(u", "_s);
-        if (count > kMost) list += tr(" and %n more", static_cast<int>(count - kMost));
-        table.rows.push_back(
-            {tr("equalization"), tr("%n layer(s)", static_cast<int>(count)), group.reason + u' ' + list + u'.'});
+        const QString what = tr("%n layer(s)", static_cast<int>(count));
+        table.rows.push_back({tr("equalization"), what, group.reason + u' ' + tr("Listed below.")});
+        lists << tr("Equalization, %1. %2 %3.").arg(what, group.reason, group.where.join(u", "_s));
     }
+    return lists;
 }
 
 void addUnquantized(Table& table, const std::vector<UnquantizedValue>& values) {
@@ -153,12 +154,14 @@ Section skippedSection(const Document& document) {
     addUncompressed(table, document);
     for (const KeptBatchNorm& kept : loaded.fold.kept)
         table.rows.push_back({tr("folding"), toQString(kept.batchNorm), toQString(kept.reason)});
-    if (const auto equalized = document.shownEqualized()) addPairs(table, equalized->report);
+    QStringList lists;
+    if (const auto equalized = document.shownEqualized()) lists = addPairs(table, equalized->report);
     if (const auto result = document.quantization()) addUnquantized(table, result->notQuantized);
     if (table.rows.empty())
         section.blocks.emplace_back(paragraph(tr("Nothing: every step did all that it was asked to do.")));
     else
         section.blocks.emplace_back(std::move(table));
+    for (const QString& list : lists) section.blocks.emplace_back(paragraph(list, Style::Note));
     if (Table findings = findingTable(loaded.inspection); !findings.rows.empty())
         section.blocks.emplace_back(std::move(findings));
     return section;

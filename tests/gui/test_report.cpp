@@ -341,10 +341,12 @@ private slots:
         QVERIFY(section != report.sections.end());
         const auto* table = std::get_if<report::Table>(&section->blocks.front());
         QVERIFY(table && table->rows.size() < 4);
-        const QString all = table->rows.front().join(u'|');
-        QVERIFY2(all.contains(QStringLiteral("12 layer")), qPrintable(all));
+        const QString row = table->rows.front().join(u'|');
+        QVERIFY2(row.contains(QStringLiteral("12 layer")), qPrintable(row));
+        const QString all = allText(report).replace(u'\n', u' ');
+        QVERIFY(!all.contains(u'…'));
         for (int i = 0; i < kLayers; ++i)  // none is lost
-            QVERIFY2(all.contains(QStringLiteral("Conv_%1").arg(2 * i)), qPrintable(all));
+            QVERIFY2(all.contains(QStringLiteral("Conv_%1").arg(2 * i)), qPrintable(all.right(2000)));
     }
 
     void contentHashesFollowTheContent() {

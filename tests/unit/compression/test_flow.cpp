@@ -85,6 +85,7 @@ FlowOptions flowOptions() {
     options.divisions = 3;
     options.ratios = {0.25, 0.5, 0.75};
     options.compress.threads = 2;
+    options.shouldTime = false;
     return options;
 }
 
@@ -131,7 +132,9 @@ void TestFlow::keepsTheBestCandidate() {
 void TestFlow::planOfACandidateGivesItsNetwork() {
     const Model model = residualNetwork();
     const RandomData data;
-    const auto flow = recommendedFlow(model, data, data, flowOptions());
+    FlowOptions options = flowOptions();
+    options.shouldTime = true;
+    const auto flow = recommendedFlow(model, data, data, options);
     QVERIFY(flow);
     const auto reference = Executor::create(model);
     const auto source = batchesOf(data, 8);
@@ -146,6 +149,8 @@ void TestFlow::planOfACandidateGivesItsNetwork() {
         QVERIFY(score);
         QCOMPARE(*score->sqnrDb, *candidate.score.sqnrDb);
         QCOMPARE(again->report.macsAfter, candidate.report.macsAfter);
+        QVERIFY(!again->report.latency && candidate.report.latency && candidate.report.latency->after > 0);
+        QVERIFY(again->report.activationsAfter == candidate.report.activationsAfter);
     }
 }
 
