@@ -27,7 +27,7 @@ settings() {
     cifar10_resnet20_jpeg) echo spatial-svd 0 500 '/conv1/' ;;
     cifar10_mobilenetv2_bn_jpeg) echo channel-pruning -1.5 500 'blocks\.(2|4|7|11|14)/f/f\.0/' ;;
     squeezenet1.1-7) echo spatial-svd+weight-svd 0 250 'none' ;;
-    mobilenetv2-tf) echo flow 0 250 '_(2|4|7|11|14)_expand$' ;;
+    mobilenetv2-tf) echo channel-pruning 0 250 '_(2|4|7|11|14)_expand$' ;;
     *) echo "no settings for $1" >&2; return 2 ;;
     esac
 }
