@@ -294,7 +294,7 @@ QString measuredLossText(const PlanMeasurement& measured) {
     if (score.top1 && measured.floating.top1) {
         const double lost = *measured.floating.top1 - *score.top1;
         const QString points = QLocale().toString(std::abs(lost), 'f', 1);
-        if (points == QLocale().toString(0.0, 'f', 1)) return Document::tr("no loss of top-1 accuracy");
+        if (points == QLocale().toString(0.0, 'f', 1)) return Document::tr("no loss");
         return (lost > 0 ? Document::tr("%1 points") : Document::tr("a gain of %1 points")).arg(points);
     }
     if (score.agreement)

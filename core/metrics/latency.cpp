@@ -17,7 +17,7 @@ namespace {
 constexpr int kWarmUpRuns = 3;
 /// Several threads are timed for at least that long: starting and ending together must not count.
 constexpr double kSharedMilliseconds = 50;
-constexpr TimingOptions kQuickly{.runs = 30, .leastRuns = 5, .seconds = 1.0};
+constexpr TimingOptions kQuickly{.runs = 30, .leastRuns = 5, .seconds = 1.0, .turnMilliseconds = 8};
 constexpr std::uint64_t kSeed = 1;
 
 using Clock = std::chrono::steady_clock;
@@ -40,9 +40,10 @@ Result<double> timedRun(const Contestant& contestant, const std::vector<Tensor>&
 }
 
 /// Batches for each thread in one timed run, from the milliseconds that one takes.
-std::size_t batchesPerThread(unsigned threads, double milliseconds) {
-    if (threads == 1) return 1;
-    return static_cast<std::size_t>(std::clamp(std::ceil(kSharedMilliseconds / milliseconds), 2.0, 1000.0));
+std::size_t batchesPerThread(unsigned threads, double milliseconds, double turnMilliseconds) {
+    const bool isShared = threads > 1;
+    const double least = isShared ? std::max(kSharedMilliseconds, turnMilliseconds) : turnMilliseconds;
+    return static_cast<std::size_t>(std::clamp(std::ceil(least / milliseconds), isShared ? 2.0 : 1.0, 1000.0));
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ Result<std::vector<Timings>> timeInTurns(std::span<const Contestant> contestants
             if (run >= 0) times[i].values.push_back(*taken / double(options.samples));
             slowest = std::max(slowest, *taken * threads);
         }
-        if (run == -1) perThread = batchesPerThread(mostThreads, slowest);
+        if (run == -1) perThread = batchesPerThread(mostThreads, slowest, options.turnMilliseconds);
         job.advance();
     }
     return times;

@@ -26,9 +26,11 @@ struct Contestant {
 };
 
 struct TimingOptions {
-    int runs = 30;             ///< timed runs of each, after a few to warm up
-    int leastRuns = 30;        ///< at least that many, also when `seconds` are over
-    double seconds = 1e9;      ///< no further run begins after that long
+    int runs = 30;         ///< timed runs of each, after a few to warm up
+    int leastRuns = 30;    ///< at least that many, also when `seconds` are over
+    double seconds = 1e9;  ///< no further run begins after that long
+    /// A contestant's turn goes on for about that long: what it reads is in the caches again.
+    double turnMilliseconds = 0;
     std::int64_t samples = 1;  ///< in one batch of `inputs`
 };
 
