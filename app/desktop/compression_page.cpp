@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "app/desktop/compression_page.h"
 
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLocale>
@@ -18,6 +19,7 @@
 #include "app/desktop/compression_layer_panel.h"
 #include "app/desktop/compression_setup_panel.h"
 #include "app/desktop/icons.h"
+#include "app/desktop/measured_plans.h"
 #include "app/desktop/page_parts.h"
 #include "app/desktop/plot_data.h"
 #include "app/desktop/session.h"
@@ -30,8 +32,10 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-/// Below this width the ratios share the tabs with the other plots.
+/// Narrower than that, the ratios share the tabs with the other plots; lower than that, the map does too.
 constexpr int kSideBySide = 640;
+constexpr int kTwoRows = 640;
+constexpr int kSetupWidth = 268;
 constexpr int kPlanDelay = 300;
 
 CostMetric metricOf(const CompressionSetup& setup) {
@@ -71,23 +75,29 @@ CompressionPage::CompressionPage(Session& session, QWidget* parent)
       m_profile(new plots::RatioProfile(this)),
       m_layer(new CompressionLayerPanel(session, this)),
       m_frontier(new plots::TradeOffFrontier(this)),
+      m_measuredPlans(new MeasuredPlans(this)),
+      m_tradeOff(new QSplitter(Qt::Vertical, this)),
       m_waterfall(new plots::SavingsWaterfall(this)),
       m_top(new QSplitter(Qt::Horizontal, this)),
+      m_rows(new QSplitter(Qt::Vertical, this)),
       m_methodBar(new QTabBar(this)),
       m_tabs(new QTabWidget(this)) {
     setObjectName(u"compressionPage"_s);
     auto* split = new QSplitter(Qt::Horizontal, this);
     split->addWidget(controlColumn(m_setup, this));
-    split->addWidget(createResults());
+    m_results = createResults();
+    split->addWidget(m_results);
     split->setStretchFactor(0, 0);
     split->setStretchFactor(1, 1);
+    split->setSizes({kSetupWidth, 1000});
     split->setHandleWidth(12);
     split->setChildrenCollapsible(false);
     auto* content = new PageContent;
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(16, 12, 16, 8);
     layout->addWidget(split, 1);
-    wrapInScrollArea(this, content, {540, 540});
+    wrapInScrollArea(this, content, {540, 380});
+    m_results->installEventFilter(this);
     m_refresh.setSingleShot(true);
     m_refresh.setInterval(kPlanDelay);
     connectPlots();
@@ -120,15 +130,39 @@ QWidget* CompressionPage::createHeader() {
     buttons->addWidget(m_measurePlan);
     buttons->addWidget(m_apply);
     buttons->addWidget(more);
+    auto* words = new QVBoxLayout;
+    words->setSpacing(2);
+    words->addWidget(m_details);
+    words->addWidget(m_marginal);
+    // Text of any length must not move the buttons: beside it, or above it where that is too narrow.
     m_actions = new QBoxLayout(QBoxLayout::LeftToRight);
     m_actions->setSpacing(6);
-    m_actions->addWidget(m_marginal, 1);
+    m_actions->addLayout(words, 1);
     m_actions->addLayout(buttons);
     layout->addWidget(m_headline);
-    layout->addWidget(m_details);
     layout->addWidget(m_budget);
     layout->addLayout(m_actions);
     return header;
+}
+
+QWidget* CompressionPage::createMap() {
+    m_methodBar->setObjectName(u"mapMethod"_s);
+    m_methodBar->setAccessibleName(tr("Method shown in the map"));
+    m_methodBar->setDrawBase(false);
+    m_methodBar->setExpanding(false);
+    m_methodBar->hide();
+    m_top->addWidget(m_map);
+    m_top->addWidget(m_profile);
+    m_top->setChildrenCollapsible(false);
+    m_top->setStretchFactor(0, 3);
+    m_top->setStretchFactor(1, 2);
+    auto* upper = new QWidget(this);
+    auto* column = new QVBoxLayout(upper);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(2);
+    column->addWidget(m_methodBar);
+    column->addWidget(m_top, 1);
+    return upper;
 }
 
 QWidget* CompressionPage::createResults() {
@@ -141,38 +175,26 @@ QWidget* CompressionPage::createResults() {
     prepare(m_profile, u"ratioProfile"_s, tr("The ratio of every layer, once sensitivities are known."));
     prepare(m_frontier, u"tradeOffFrontier"_s, tr("Predict or measure to see what each budget costs."));
     prepare(m_waterfall, u"savingsWaterfall"_s, tr("Suggest ratios to see where a plan saves."));
-    m_top->addWidget(m_map);
-    m_top->addWidget(m_profile);
-    m_top->setChildrenCollapsible(false);
-    m_top->setStretchFactor(0, 3);
-    m_top->setStretchFactor(1, 2);
+    m_upper = createMap();
     m_tabs->setObjectName(u"compressionTabs"_s);
     m_tabs->setDocumentMode(true);
     m_tabs->addTab(m_layer, tr("Layer"));
-    m_tabs->addTab(m_frontier, tr("Trade-off"));
+    m_tradeOff->addWidget(m_frontier);
+    m_tradeOff->addWidget(m_measuredPlans);
+    m_tradeOff->setChildrenCollapsible(false);
+    m_tradeOff->setSizes({200, 120});
+    m_tabs->addTab(m_tradeOff, tr("Trade-off"));
     m_tabs->addTab(m_waterfall, tr("Savings"));
-    m_methodBar->setObjectName(u"mapMethod"_s);
-    m_methodBar->setAccessibleName(tr("Method shown in the map"));
-    m_methodBar->setDrawBase(false);
-    m_methodBar->setExpanding(false);
-    m_methodBar->hide();
-    auto* upper = new QWidget(this);
-    auto* column = new QVBoxLayout(upper);
-    column->setContentsMargins(0, 0, 0, 0);
-    column->setSpacing(2);
-    column->addWidget(m_methodBar);
-    column->addWidget(m_top, 1);
-    auto* plotSplit = new QSplitter(Qt::Vertical, this);
-    plotSplit->addWidget(upper);
-    plotSplit->addWidget(m_tabs);
-    plotSplit->setChildrenCollapsible(false);
-    plotSplit->setSizes({340, 300});
+    m_rows->addWidget(m_upper);
+    m_rows->addWidget(m_tabs);
+    m_rows->setChildrenCollapsible(false);
+    m_rows->setSizes({340, 300});
     auto* results = new QWidget(this);
     auto* layout = new QVBoxLayout(results);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
     layout->addWidget(createHeader());
-    layout->addWidget(plotSplit, 1);
+    layout->addWidget(m_rows, 1);
     return results;
 }
 
@@ -204,6 +226,8 @@ void CompressionPage::connectPlots() {
     connect(m_layer, &CompressionLayerPanel::resetRequested, this,
             [this](const QString& layer) { resetToSuggestion({layer}); });
     connect(m_frontier, &plots::TradeOffFrontier::planChosen, this, &CompressionPage::adoptPlan);
+    connect(m_measuredPlans, &MeasuredPlans::planChosen, this,
+            [this](int index) { adoptPlan(m_firstMeasured + index); });
     connect(m_waterfall, &plots::SavingsWaterfall::layerActivated, &m_session.selection(), &Selection::setOne);
     connect(m_waterfall, &plots::SavingsWaterfall::exclusionRequested, this,
             [this](const QString& layer) { setMethod({layer}, -1); });
@@ -225,7 +249,11 @@ void CompressionPage::connectDocument() {
         connect(&document, signal, this, &CompressionPage::planChanged);
     connect(&m_session.selection(), &Selection::changed, this, &CompressionPage::refreshLayer);
     connect(&m_session, &Session::busyChanged, this, &CompressionPage::refreshWords);
-    connect(&m_session, &Session::flowStarted, m_tabs, [this] { m_tabs->setCurrentWidget(m_frontier); });
+    connect(&m_session, &Session::busyChanged, this, &CompressionPage::showMapOfSweep);
+    connect(&m_session.jobs(), &JobRunner::progressed, this, [this] {
+        if (m_session.isFlowing() && isVisible()) refreshWords();
+    });
+    connect(&m_session, &Session::flowStarted, m_tabs, [this] { showPlot(m_frontier); });
     connect(&m_refresh, &QTimer::timeout, this, &CompressionPage::refreshPlots);
 }
 
@@ -237,9 +265,9 @@ const CompressionPlan& CompressionPage::plan() const {
     return m_dragged ? *m_dragged : m_session.document().state().plan;
 }
 
-void CompressionPage::resizeEvent(QResizeEvent* event) {
-    QWidget::resizeEvent(event);
-    arrange();
+bool CompressionPage::eventFilter(QObject* watched, QEvent* event) {
+    if (watched == m_results && event->type() == QEvent::Resize) arrange();
+    return QWidget::eventFilter(watched, event);
 }
 
 void CompressionPage::showEvent(QShowEvent* event) {
@@ -250,19 +278,51 @@ void CompressionPage::showEvent(QShowEvent* event) {
     planChanged();
 }
 
-/// Map and ratios stand side by side where there is room; else the ratios go to the tabs.
+/// Plots that are too small tell nothing: where there is no room for two rows, tabs hold them all.
 void CompressionPage::arrange() {
-    const bool isWide = width() - 330 >= kSideBySide;
-    m_actions->setDirection(isWide ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom);
+    const bool isWide = m_results->width() >= kSideBySide;
+    const bool hasTwoRows = m_results->height() >= kTwoRows;
+    m_actions->setDirection(isWide ? QBoxLayout::LeftToRight : QBoxLayout::BottomToTop);
+    QWidget* shown = m_tabs->currentWidget();
+    const int mapTab = m_tabs->indexOf(m_upper);
+    placeProfile(isWide);
+    if (hasTwoRows && mapTab >= 0) {
+        m_tabs->removeTab(mapTab);
+        m_rows->insertWidget(0, m_upper);
+        m_rows->setSizes({340, 300});
+        m_upper->show();
+    } else if (!hasTwoRows && mapTab < 0) {
+        m_tabs->insertTab(0, m_upper, tr("Map"));
+        shown = m_upper;
+    }
+    if (const int map = m_tabs->indexOf(m_upper); map >= 0)
+        m_tabs->setTabText(map, isWide ? tr("Map and ratios") : tr("Map"));
+    if (m_tabs->indexOf(shown) >= 0) m_tabs->setCurrentWidget(shown);
+}
+
+void CompressionPage::showPlot(plots::PlotView* plot) {
+    for (int i = 0; i < m_tabs->count(); ++i)
+        if (m_tabs->widget(i) == plot || m_tabs->widget(i)->isAncestorOf(plot)) m_tabs->setCurrentIndex(i);
+}
+
+void CompressionPage::placeProfile(bool isBesideMap) {
     const bool isInTabs = m_tabs->indexOf(m_profile) >= 0;
-    if (isWide && isInTabs) {
+    if (isBesideMap && isInTabs) {
         m_tabs->removeTab(m_tabs->indexOf(m_profile));
         m_top->addWidget(m_profile);
         m_top->setSizes({600, 400});
         m_profile->show();
-    } else if (!isWide && !isInTabs) {
-        m_tabs->insertTab(0, m_profile, tr("Ratios"));
+    } else if (!isBesideMap && !isInTabs) {
+        m_tabs->insertTab(m_tabs->indexOf(m_layer), m_profile, tr("Ratios"));
     }
+}
+
+/// A sweep that begins is worth watching, wherever the map is.
+void CompressionPage::showMapOfSweep() {
+    const bool isSweeping = m_session.isSweeping();
+    if (isSweeping && !std::exchange(m_wasSweeping, isSweeping) && m_tabs->indexOf(m_upper) >= 0)
+        m_tabs->setCurrentWidget(m_upper);
+    m_wasSweeping = isSweeping;
 }
 
 void CompressionPage::tableChanged() {
@@ -369,7 +429,10 @@ void CompressionPage::refreshWords() {
     m_headline->setText(compressionSentence(m_view.get(), document));
     const PlanMeasurement* measured = document.measurement();
     QStringList details;
-    if (!m_view) {
+    if (m_session.isFlowing()) {
+        details << tr("Recommended flow, %n plan(s) measured. Now: %1.", nullptr, m_session.flowTried())
+                       .arg(m_session.flowJob()->stage());
+    } else if (!m_view) {
         details << (document.state().data.path.isEmpty()
                         ? tr("Choose data on the left. Predict then tells in seconds how sensitive each layer is.")
                         : tr("Predict tells in seconds how sensitive each layer is; Measure scores the network."));
@@ -469,10 +532,16 @@ void CompressionPage::refreshPlots() {
     if (m_view) {
         CompressionView::Frontier frontier = m_view->frontier(document);
         m_frontierPlans = std::move(frontier.plans);
+        m_firstMeasured = static_cast<int>(m_frontierPlans.size() - frontier.measured.size());
+        const auto current = std::ranges::find(frontier.measured, document.measurement());
+        m_measuredPlans->setPlans(frontier.measured, current == frontier.measured.end()
+                                                         ? -1
+                                                         : static_cast<int>(current - frontier.measured.begin()));
         m_frontier->setData(std::move(frontier.data));
         m_waterfall->setData(m_view->waterfall(state.plan, metricOf(state.compression)));
     } else {
         m_frontierPlans.clear();
+        m_measuredPlans->setPlans({}, -1);
         m_frontier->setData({});
         m_waterfall->setData({});
     }

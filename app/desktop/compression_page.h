@@ -22,6 +22,7 @@ namespace equant::ui {
 
 class BudgetStrip;
 class CompressionLayerPanel;
+class MeasuredPlans;
 class CompressionSetupPanel;
 class Session;
 
@@ -37,17 +38,22 @@ public:
     QMenu* filesMenu() const { return m_files; }
     /// What can be done with these layers, owned by the caller; null: nothing.
     QMenu* createLayerMenu(const QStringList& layers);
+    /// Brings a plot of the page to the front where tabs hold it.
+    void showPlot(plots::PlotView* plot);
 
 protected:
-    void resizeEvent(QResizeEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
     void showEvent(QShowEvent* event) override;
 
 private:
     QWidget* createResults();
     QWidget* createHeader();
+    QWidget* createMap();
     void connectPlots();
     void connectDocument();
     void arrange();
+    void placeProfile(bool isBesideMap);
+    void showMapOfSweep();
 
     void tableChanged();
     void planChanged();
@@ -84,9 +90,14 @@ private:
     plots::RatioProfile* m_profile;
     CompressionLayerPanel* m_layer;
     plots::TradeOffFrontier* m_frontier;
+    MeasuredPlans* m_measuredPlans;
+    QSplitter* m_tradeOff;  ///< the plot and the plans that were measured
     plots::SavingsWaterfall* m_waterfall;
     QBoxLayout* m_actions = nullptr;
     QSplitter* m_top;
+    QWidget* m_upper = nullptr;  ///< the map with its methods, and the ratios where there is room
+    QSplitter* m_rows;           ///< what is above the tabs where there is room, and the tabs
+    QWidget* m_results = nullptr;
     QTabBar* m_methodBar;
     QTabWidget* m_tabs;
 
@@ -96,8 +107,10 @@ private:
     std::vector<CompressionMethod> m_barMethods;   ///< that the tabs above the map show
     std::optional<CompressionMethod> m_mapMethod;  ///< whose cells the map shows; absent: the best one's
     std::vector<CompressionPlan> m_frontierPlans;
+    int m_firstMeasured = 0;  ///< among them
     std::optional<CompressionPlan> m_dragged;
-    QTimer m_refresh;       ///< plots of the whole plan follow a sweep with a delay
+    QTimer m_refresh;  ///< plots of the whole plan follow a sweep with a delay
+    bool m_wasSweeping = false;
     bool m_isDirty = true;  ///< something changed while the page was hidden
 };
 

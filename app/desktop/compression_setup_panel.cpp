@@ -79,7 +79,6 @@ CompressionSetupPanel::CompressionSetupPanel(Session& session, QWidget* parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(8);
     layout->addWidget(createSweepPart());
-    layout->addSpacing(4);
     layout->addWidget(createTargetPart());
     layout->addStretch(1);
     connectSweep();
@@ -129,8 +128,11 @@ QWidget* CompressionSetupPanel::createSweepPart() {
         tr("Scores the whole network cell by cell, the most telling ones first.\n"
            "Pause at any time: what was measured stays and is gone on with."));
     m_sweepText->setObjectName(u"sweepText"_s);
+    m_sweepText->setMinimumHeight(2 * m_sweepText->fontMetrics().height());  // what is below it stays in place
+    m_sweepText->setAlignment(Qt::AlignLeft | Qt::AlignTop);
 
     auto* form = plainForm();
+    form->setVerticalSpacing(5);
     form->addRow(tr("Data"), dataRow);
     form->addRow(tr("Methods"), methods);
     form->addRow(tr("Score"), m_metric);
@@ -145,7 +147,7 @@ QWidget* CompressionSetupPanel::createSweepPart() {
     buttons->addWidget(m_measure, 1);
     auto* layout = new QVBoxLayout(part);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
+    layout->setSpacing(6);
     layout->addLayout(form);
     layout->addLayout(buttons);
     layout->addWidget(m_sweepText);
@@ -171,7 +173,6 @@ QWidget* CompressionSetupPanel::createTargetPart() {
            "Greedy lowers one threshold of the score for all layers until the target is met."));
     makeShrinkable(m_solver);
     m_suggest->setObjectName(u"suggestPlan"_s);
-    m_suggest->setMinimumHeight(32);
     m_flow->setObjectName(u"recommendedFlow"_s);
     m_flowText->setObjectName(u"flowText"_s);
     auto* value = new QHBoxLayout;
@@ -179,12 +180,13 @@ QWidget* CompressionSetupPanel::createTargetPart() {
     value->addWidget(m_slider, 1);
     value->addWidget(m_value);
     auto* form = plainForm();
+    form->setVerticalSpacing(5);
     form->addRow(tr("Target"), m_target);
     form->addRow(value);
     form->addRow(tr("Solver"), m_solver);
     auto* layout = new QVBoxLayout(part);
     layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
+    layout->setSpacing(6);
     layout->addLayout(form);
     layout->addWidget(m_suggest);
     layout->addWidget(m_flow);
@@ -305,7 +307,9 @@ void CompressionSetupPanel::refreshButtons() {
     const bool isComplete = isFresh && measured == all && all > 0;
     m_predict->setEnabled(hasData && !isSweeping);
     m_measure->setEnabled(hasData && (isSweeping || !isComplete));
-    m_measure->setText(isSweeping                              ? tr("Pause")
+    // A prediction has no parts that could be kept.
+    m_measure->setText(isSweeping && !m_session.isMeasuring()  ? tr("Stop")
+                       : isSweeping                            ? tr("Pause")
                        : isFresh && measured == all && all > 0 ? tr("Measured")
                        : isFresh && measured > 0               ? tr("Go on")
                                                                : tr("Measure"));

@@ -133,6 +133,15 @@ QString CompressionView::lossText(double loss) const {
     return m_isInPoints ? Document::tr("%1 points").arg(number) : Document::tr("%1 % of output error").arg(number);
 }
 
+double CompressionView::resolution() const {
+    if (!m_isInPoints) return 0;
+    std::size_t samples = 0;
+    for (const LayerSensitivity& layer : m_table->layers)
+        for (const SensitivityCell& cell : layer.cells)
+            if (cell.score && cell.samples > 0) samples = samples == 0 ? cell.samples : std::min(samples, cell.samples);
+    return samples > 0 ? 100.0 / static_cast<double>(samples) : 0.0;
+}
+
 double CompressionView::display(double loss) const {
     return m_isInPoints ? loss : 100 * loss;
 }
@@ -247,9 +256,8 @@ QString CompressionView::marginalSentence(const CompressionPlan& plan, CostMetri
     const QString cost = metric == CostMetric::Macs ? Document::tr("MACs") : Document::tr("the size");
     const QString layer = shortName(toQString(next->layer));
     if (perPercent < 0.005)
-        return Document::tr("The next 1 % of %1 costs next to nothing, cheapest from layer %2.").arg(cost, layer);
-    return Document::tr("The next 1 % of %1 costs about %2, cheapest from layer %3.")
-        .arg(cost, lossText(perPercent), layer);
+        return Document::tr("The next 1 % of %1 costs next to nothing, cheapest from %2.").arg(cost, layer);
+    return Document::tr("The next 1 % of %1 costs about %2, cheapest from %3.").arg(cost, lossText(perPercent), layer);
 }
 
 QString measuredText(const Score& score) {
@@ -345,8 +353,10 @@ QString compressionSentence(const CompressionView* view, const Document& documen
     QString text = Document::tr("%1 of the %2").arg(keptText(left), cost);
     if (measured)
         text += Document::tr(" for %1, measured").arg(measuredLossText(*measured));
+    else if (const double loss = view->loss(predicted); view->isInPoints() && loss < view->resolution())
+        text += Document::tr(" for less than %1, predicted").arg(view->lossText(view->resolution()));
     else if (view->isInPoints())
-        text += Document::tr(" for about %1").arg(view->lossText(view->loss(predicted)));
+        text += Document::tr(" for about %1, predicted").arg(view->lossText(loss));
     std::vector<std::string> names;
     for (const LayerChoice& choice : plan.choices) names.push_back(choice.layer);
     std::ranges::sort(names);

@@ -48,6 +48,8 @@ public:
     QString scoreName() const;
     /// "0.4 points" or "3.1 % of output error".
     QString lossText(double loss) const;
+    /// Points that one sample weighs in the measured scores: smaller losses cannot be told from none. 0: no scores.
+    double resolution() const;
 
     /// With `only`: this method's cells; else the best method's in each cell.
     plots::SensitivityMapData map(const CompressionPlan& plan, std::optional<CompressionMethod> only = {}) const;
@@ -65,12 +67,13 @@ public:
     struct Frontier {
         plots::TradeOffFrontierData data;
         std::vector<CompressionPlan> plans;
+        std::vector<const PlanMeasurement*> measured;  ///< the last ones of `plans`, valid as the document's
     };
     Frontier frontier(const Document& document) const;
     plots::FrontierPlan planPoint(const CompressionPlan& plan, CostMetric metric,
                                   const PlanMeasurement* measurement) const;
     QString cheapestLayer(const CompressionPlan& plan, CostMetric metric) const;
-    /// "The next 1 % of MACs costs about 0.12 points, cheapest from layer conv4_2."
+    /// "The next 1 % of MACs costs about 0.12 points, cheapest from conv4_2."
     QString marginalSentence(const CompressionPlan& plan, CostMetric metric) const;
     /// Predicted loss of a plan in display units.
     double loss(const PlanPrediction& prediction) const;

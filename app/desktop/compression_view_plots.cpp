@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "app/desktop/compression_view.h"
+#include "app/desktop/measured_plans.h"
 #include "app/desktop/plot_data.h"
 
 namespace equant::ui {
@@ -272,7 +273,10 @@ CompressionView::Frontier CompressionView::frontier(const Document& document) co
         }
         plots::FrontierPlan point = planPoint(measured->step.plan, metric, measured);
         point.label = measured->label.isEmpty() ? Document::tr("measured plan") : measured->label;
+        point.mark = QString::number(result.measured.size() + 1);
+        point.text = methodCounts(*measured) + (point.text.isEmpty() ? QString() : u'\n' + point.text);
         point.isOnSweep = false;
+        result.measured.push_back(measured);
         data.plans.push_back(std::move(point));
         result.plans.push_back(measured->step.plan);
     }

@@ -83,6 +83,7 @@ struct FlowRequest {
     CompressRequest compress;  ///< the step is that of the edited plan: candidates take its place
     SweepRequest sweep;        ///< predicted first where `known` is null, because plans are shown beside predictions
     std::set<std::string> excluded;
+    std::map<std::string, double> locks;  ///< ratios of split layers that stay
 };
 
 /// What comes while the flow runs.

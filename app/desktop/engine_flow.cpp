@@ -80,6 +80,7 @@ Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void
     FlowOptions options;
     options.macsRatio = setup.share;
     options.excluded = request.excluded;
+    options.locks = request.locks;
     options.multiple = setup.multiple;
     options.calibrationSamples = static_cast<std::size_t>(setup.calibrationSamples);
     options.compress = request.compress.step.options;

@@ -51,6 +51,14 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
         connect(action, &QAction::triggered, this, [=, this] { ask(kind, text, ending, filter); });
         return action;
     };
+    QAction* recipe = m_menu->addAction(tr("Recipe …"));
+    recipe->setObjectName(u"saveRecipeAction"_s);
+    recipe->setToolTip(tr("All steps as a file that equant-cli apply and equant report carry out"));
+    m_window.addAction(recipe);
+    connect(recipe, &QAction::triggered, this, [this] {
+        const QString path = askPath(tr("Save recipe"), u".recipe.json"_s, tr("Recipes (*.json)"));
+        if (!path.isEmpty()) m_session.saveRecipe(path);
+    });
     const QString onnx = tr("ONNX models (*.onnx)");
     const QString json = tr("Encodings (*.json *.encodings)");
     add(tr("Optimized model …"), u"exportModelAction"_s, ExportKind::OptimizedModel, u"-optimized.onnx"_s, onnx)

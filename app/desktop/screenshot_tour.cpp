@@ -7,6 +7,7 @@
 #include <QTimer>
 #include <algorithm>
 
+#include "app/desktop/compression_page.h"
 #include "app/desktop/main_window.h"
 #include "app/desktop/plot_data.h"
 #include "widgets/bridge/text.h"
@@ -26,6 +27,11 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
     Session& session = window.session();
     const auto showPlots = [this](int tab) {
         if (auto* tabs = m_window.findChild<QTabWidget*>(u"layerPlotTabs"_s)) tabs->setCurrentIndex(tab);
+    };
+    const auto showTab = [this](const QString& plot) {
+        auto* page = m_window.findChild<CompressionPage*>(u"compressionPage"_s);
+        auto* shown = m_window.findChild<plots::PlotView*>(plot);
+        if (page && shown) page->showPlot(shown);
     };
     const auto step = [this](std::function<void()> action) { m_steps.push_back(std::move(action)); };
     step([] {});
@@ -84,6 +90,7 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
         else
             session.predictSensitivity();
     });
+    step([showTab] { showTab(u"sensitivityMap"_s); });
     step([this, &session] {
         shoot(u"compression-map"_s);
         session.suggestPlan();
@@ -92,11 +99,6 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
         shoot(u"compression-plan"_s);
         if (session.document().data()) session.measurePlan();
     });
-    const auto showTab = [this](const QString& plot) {
-        auto* tabs = m_window.findChild<QTabWidget*>(u"compressionTabs"_s);
-        auto* shown = m_window.findChild<QWidget*>(plot);
-        if (tabs && shown && tabs->indexOf(shown) >= 0) tabs->setCurrentWidget(shown);
-    };
     step([showTab] { showTab(u"tradeOffFrontier"_s); });
     step([this, showTab] {
         shoot(u"compression"_s);

@@ -33,6 +33,7 @@ public:
     const Job* compressJob() const { return m_compressJob; }
     const Job* flowJob() const { return m_flowJob; }
     bool isSweeping() const { return isRunning(m_sweepJob); }
+    bool isMeasuring() const { return isSweeping() && m_isMeasuring; }  ///< a sweep that scores, not one that predicts
     bool isCompressing() const { return isRunning(m_compressJob); }
     bool isSuggesting() const { return isRunning(m_suggestJob); }
     bool isFlowing() const { return isRunning(m_flowJob); }
@@ -79,6 +80,9 @@ public slots:
     void removeCompression();
     void importPlan(const QString& path);
     void exportPlan(const QString& path);
+    /// What is applied, the edited plan where no compression is, and the quantization that was measured, as a recipe
+    /// that equant-cli apply and equant report carry out.
+    void saveRecipe(const QString& path);
     void importSensitivity(const QString& path);
     void exportSensitivity(const QString& path);
     void quantize();
@@ -128,6 +132,7 @@ private:
     std::shared_ptr<LiveSweep> m_liveSweep;
     std::shared_ptr<LiveFlow> m_liveFlow;
     int m_flowTried = 0;
+    bool m_isMeasuring = false;
     QTimer m_sweepTimer;  ///< takes what sweeps and flows have found
     CompressStep m_compressing;
     std::optional<CompressStep> m_failedCompression;  ///< not tried again until the recipe changes

@@ -9,6 +9,7 @@
 #include "app/desktop/session.h"
 #include "core/base/file.h"
 #include "core/compression/plan_cost.h"
+#include "core/recipe/run.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/plot_scene.h"
 
@@ -64,7 +65,7 @@ void Session::startSweep(bool shouldMeasure) {
     request.setup = m_document.state().compression;
     if (shouldMeasure && m_document.isSensitivityFresh()) request.known = m_document.sensitivity();
     if (!m_document.isSensitivityFresh()) request.related = m_document.relatedSensitivity();
-    request.shouldMeasure = shouldMeasure;
+    request.shouldMeasure = m_isMeasuring = shouldMeasure;
     request.savedAs = sweepFile(*request.original, request.key);
     const auto live = std::make_shared<LiveSweep>();
     m_liveSweep = live;
@@ -77,6 +78,7 @@ void Session::startSweep(bool shouldMeasure) {
         [this](std::shared_ptr<const Sweep>) { takeLiveSweep(); },
         [this, activity](const Error& error) { report(activity, error); });
     m_sweepTimer.start();
+    emit busyChanged();  // only now it is known what runs
 }
 
 void Session::remeasure(const QString& layer, double ratio) {
@@ -210,6 +212,25 @@ void Session::exportPlan(const QString& path) {
     if (auto written = writeFileAtomic(toPath(path), toJson(plan)); !written)
         return report(tr("Exporting the plan"), written.error());
     emit exported(path, tr("%n layer(s) with a ratio.", nullptr, static_cast<int>(plan.choices.size())));
+}
+
+void Session::saveRecipe(const QString& path) {
+    if (!m_document.hasModel()) return;
+    Recipe recipe = m_document.state().recipe;
+    if (CompressStep edited = m_document.editedCompression(); !recipe.compressStep() && !edited.plan.choices.empty())
+        recipe.steps.insert(recipe.steps.begin(), std::move(edited));
+    if (const auto measured = m_document.quantization(); measured && !recipe.quantizeStep())
+        recipe.steps.emplace_back(QuantizeStep{measured->settings});
+    if (recipe.steps.empty())
+        return report(tr("Saving the recipe"), Error{ErrorCode::InvalidArgument,
+                                                     "There is no step yet that a recipe could hold.",
+                                                     "Choose ratios, apply the equalization or measure quantization.",
+                                                     {}});
+    if (auto written = writeFileAtomic(toPath(path), toJson(recipe)); !written)
+        return report(tr("Saving the recipe"), written.error());
+    QStringList steps;
+    for (const Step& step : recipe.steps) steps << toQString(name(step));
+    emit exported(path, tr("%n step(s): %1.", nullptr, static_cast<int>(steps.size())).arg(steps.join(u", "_s)));
 }
 
 void Session::importSensitivity(const QString& path) {

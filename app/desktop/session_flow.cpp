@@ -58,10 +58,13 @@ void Session::recommendFlow() {
     FlowRequest request;
     for (const LayerChoice& choice : state.plan.choices) {
         if (!choice.isLocked) continue;
-        if (choice.ratio < 1)
-            return refuse("The recommended flow can leave locked layers alone, but not keep their ratios.",
-                          "Unlock compressed layers, or lock them at 100 %.");
-        request.excluded.insert(choice.layer);
+        if (choice.ratio >= 1)
+            request.excluded.insert(choice.layer);
+        else if (choice.method == CompressionMethod::ChannelPruning)
+            return refuse("The recommended flow keeps the ratios of locked layers that are split, not of pruned ones.",
+                          "Unlock pruned layers, or lock them at 100 %.");
+        else
+            request.locks[choice.layer] = choice.ratio;
     }
     request.compress = {m_document.loaded(), m_document.editedCompression(), nullptr, std::nullopt};
     request.sweep.original = m_document.loaded();
@@ -105,6 +108,8 @@ void Session::adoptFlow(const FlowOutcome& outcome) {
     });
     m_document.setFlow(best);
     emit planMeasured();
+    // Locks hold to the rank, where the flow had only the ratios around them: what is adopted is measured all the same.
+    if (!m_document.measurement()) measurePlan();
     if (!best.limitedBy.empty())
         emit noticed(tr("No plan met the target; this is the best one."), toQString(best.limitedBy));
 }

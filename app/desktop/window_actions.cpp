@@ -176,10 +176,10 @@ QList<QAction*> MainWindow::createCompressionActions(QMenu* menu) {
     menu->addSeparator();
     m_exports->addCompressionFiles(menu);
     for (const auto& name : {u"importPlanAction"_s, u"exportPlanAction"_s, u"importSensitivityAction"_s,
-                             u"exportSensitivityAction"_s, u"exportModelAction"_s}) {
+                             u"exportSensitivityAction"_s, u"saveRecipeAction"_s, u"exportModelAction"_s}) {
         auto* action = findChild<QAction*>(name);
         m_compression->filesMenu()->addAction(action);
-        if (name != "exportModelAction"_L1) actions << action;
+        if (name != "exportModelAction"_L1 && name != "saveRecipeAction"_L1) actions << action;
     }
     return actions;
 }

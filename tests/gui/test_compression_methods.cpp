@@ -11,11 +11,11 @@
 #include <QSpinBox>
 #include <QStandardItemModel>
 #include <QTabBar>
-#include <QTabWidget>
 #include <QTableView>
 #include <QTest>
 
 #include "app/desktop/compression_view.h"
+#include "app/desktop/compression_page.h"
 #include "app/desktop/main_window.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
@@ -259,7 +259,7 @@ private slots:
         QVERIFY(window);
         click(find<QPushButton>(*window, "suggestPlan"));
         auto* frontier = find<PlotView>(*window, "tradeOffFrontier");
-        find<QTabWidget>(*window, "compressionTabs")->setCurrentWidget(frontier);
+        find<CompressionPage>(*window, "compressionPage")->showPlot(frontier);
         QVERIFY(!frontier->scene().right);
         click(find<QPushButton>(*window, "measurePlan"));
         QVERIFY(waitIdle(*window));

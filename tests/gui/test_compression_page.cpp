@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The compression page from the outside, on the bundled sample: predict, measure, suggest, drag, undo, lock, measure
-// the plan, apply, and what the later pages then see; files in and out; what happens without data.
+// The compression page from the outside, on a chain of layers and on the bundled sample: predict, measure, suggest,
+// drag, undo, lock, measure the plan, apply, and what the later pages then see; files in and out; what happens without
+// data.
 #include <QAction>
 #include <QCheckBox>
 #include <QComboBox>
@@ -14,9 +15,12 @@
 #include <QTableView>
 #include <QTest>
 #include <QToolButton>
+#include <QTreeWidget>
 
+#include "app/desktop/compression_page.h"
 #include "app/desktop/compression_view.h"
 #include "app/desktop/main_window.h"
+#include "core/base/file.h"
 #include "core/compression/plan_cost.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/run.h"
@@ -37,14 +41,22 @@ class TestCompressionPage : public QObject {
 private:
     test::IsolatedSettings m_settings;
     QTemporaryDir m_folder;
+    QString m_chain, m_pictures;
     QString m_table;  ///< a measured table, exported by one test and read by others
 
-    /// The sample on the compression page, with few samples so that the tests are fast.
+    /// The bundled sample on the compression page, where a test needs time to pass.
     std::unique_ptr<MainWindow> openSample() {
+        return open([](Session& session) { session.openSample(); });
+    }
+    /// A small chain of layers: everything takes milliseconds.
+    std::unique_ptr<MainWindow> openChain() {
+        return open([this](Session& session) { session.openModel(m_chain, m_pictures); });
+    }
+    static std::unique_ptr<MainWindow> open(const std::function<void(Session&)>& how) {
         auto window = std::make_unique<MainWindow>();
         window->resize(1400, 900);
         window->show();
-        window->session().openSample();
+        how(window->session());
         if (!waitIdle(*window) || !documentOf(*window).data()) return nullptr;
         window->showStage(static_cast<int>(Stage::Compression));
         takeFewCompressionSamples(*window);
@@ -57,10 +69,12 @@ private:
         find<QSpinBox>(window, "compressionScoreSamples")->setValue(8);
         documentOf(window).undoStack()->clear();
     }
-    std::unique_ptr<MainWindow> openPredicted() {
-        auto window = openSample();
+    std::unique_ptr<MainWindow> openPredicted() { return predicted(openChain()); }
+    static std::unique_ptr<MainWindow> predicted(std::unique_ptr<MainWindow> window) {
         if (!window) return nullptr;
         click(find<QPushButton>(*window, "predictSensitivity"));
+        // What is predicted cannot be gone on with.
+        if (find<QPushButton>(*window, "measureSensitivity")->text() != QStringLiteral("Stop")) return nullptr;
         if (!waitIdle(*window) || !documentOf(*window).sensitivity()) return nullptr;
         return window;
     }
@@ -79,6 +93,8 @@ private slots:
         QCoreApplication::setOrganizationName(QStringLiteral("EquantTest"));
         QCoreApplication::setApplicationName(QStringLiteral("TestCompressionPage"));
         applyTheme(Theme::Light);
+        m_chain = test::writeChainModel(m_folder);
+        m_pictures = test::writePictures(m_folder, 24);
         // Sweeps of earlier runs would be gone on with.
         QDir(QStandardPaths::writableLocation(QStandardPaths::AppLocalDataLocation)).removeRecursively();
     }
@@ -273,7 +289,7 @@ private slots:
 
     void aSweepSurvivesTheEndOfTheProgram() {
         if (m_table.isEmpty()) QSKIP("nothing was measured");
-        const auto window = openPredicted();  // with the settings of the test before: its cells come back
+        const auto window = predicted(openSample());  // with the settings of the test before: its cells come back
         QVERIFY(window);
         const auto& layers = documentOf(*window).sensitivity()->layers;
         QVERIFY(std::ranges::any_of(layers, [](const LayerSensitivity& layer) {
@@ -386,8 +402,7 @@ private slots:
         document.setSweep({document.sweepKey(), std::make_shared<const SensitivityTable>(std::move(table))});
         click(find<QPushButton>(window, "suggestPlan"));
         QVERIFY(!document.state().plan.choices.empty());
-        auto* tabs = find<QTabWidget>(window, "compressionTabs");
-        tabs->setCurrentWidget(find<PlotView>(window, "tradeOffFrontier"));
+        find<CompressionPage>(window, "compressionPage")->showPlot(find<PlotView>(window, "tradeOffFrontier"));
         QCoreApplication::processEvents();
         const QString layer = firstCompressible(document);
         auto* profile = dynamic_cast<plots::RatioProfile*>(find<PlotView>(window, "ratioProfile"));
@@ -413,7 +428,7 @@ private slots:
 
     /// Layers that lose inputs and outputs save less than the sum of both: the suggestion must know.
     void aSuggestionThatPrunesHoldsOnTheModel() {
-        const auto window = openSample();
+        const auto window = openChain();
         QVERIFY(window);
         Document& document = documentOf(*window);
         find<QCheckBox>(*window, "method_channel-pruning")->click();
@@ -434,7 +449,7 @@ private slots:
     }
 
     void theRecommendedFlowMeasuresAndAdoptsThePlan() {
-        const auto window = openSample();
+        const auto window = openChain();
         QVERIFY(window);
         Document& document = documentOf(*window);
         takeFewSamples(*window);
@@ -484,6 +499,137 @@ private slots:
         const auto again = runStep(step, *document.loaded()->model, 0);
         QVERIFY(again);
         QCOMPARE(contentHash(again->model), contentHash(*document.compressedFor(step)->prepared->model));
+
+        // The list beside the plot says what each consists of; one click brings another one.
+        auto* list = find<QTreeWidget>(*window, "measuredPlanList");
+        QVERIFY(list->isVisible());
+        QCOMPARE(list->topLevelItemCount(), flow->tried);
+        QTreeWidgetItem* other = nullptr;
+        for (int i = 0; i < list->topLevelItemCount(); ++i) {
+            QTreeWidgetItem* item = list->topLevelItem(i);
+            QVERIFY2(item->text(5).contains(QStringLiteral("SVD")) || item->text(5).contains(QStringLiteral("pruning")),
+                     qPrintable(item->text(5)));
+            if (!item->text(1).contains(QStringLiteral("yours now"))) other = item;
+        }
+        QVERIFY(other);
+        auto* adopt = find<QPushButton>(*window, "adoptMeasuredPlan");
+        list->setCurrentItem(other);
+        QVERIFY(adopt->isEnabled());
+        const PlanMeasurement* wanted = measured[other->text(0).toUInt() - 1];
+        const int steps = document.undoStack()->index();
+        click(adopt);
+        QCOMPARE(document.undoStack()->index(), steps + 1);
+        QVERIFY(document.measurement() && document.measurement()->step == wanted->step);
+        QVERIFY(!adopt->isEnabled());
+        document.undoStack()->undo();
+        QVERIFY(document.measurement()->step == flow->step);
+    }
+
+    void theFlowKeepsLockedRatios() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        takeFewSamples(*window);
+        click(find<QPushButton>(*window, "predictSensitivity"));
+        QVERIFY(waitIdle(*window));
+        const QString layer = QString::fromStdString(document.sensitivity()->layers[1].name);
+        window->session().selection().setOne(layer);
+        auto* map = dynamic_cast<plots::SensitivityMap*>(find<PlotView>(*window, "sensitivityMap"));
+        emit map->ratioChosen(layer, 0.75);
+        click(find<QToolButton>(*window, "layerLock"));
+        const LayerChoice locked = *document.state().plan.find(layer.toStdString());
+        QVERIFY(locked.isLocked && locked.ratio == 0.75);
+        click(find<QPushButton>(*window, "recommendedFlow"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(document.flow());
+        QVERIFY(*document.state().plan.find(layer.toStdString()) == locked);
+        QVERIFY(document.measurement());  // of the plan with the lock, whatever the flow had tried
+        // Pruned layers cannot be held: it says so.
+        document.edit(QStringLiteral("test"), [&](DocumentState& state) {
+            LayerChoice pruned = locked;
+            pruned.method = CompressionMethod::ChannelPruning;
+            setChoice(state.plan, pruned);
+        });
+        find<QAction>(*window, "recommendedFlowAction")->trigger();
+        QVERIFY(!window->session().isFlowing());
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+    }
+
+    /// Plots that are too small tell nothing: where there is little room each has the whole of it.
+    void everyPlotHasRoomAtEverySize() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        click(find<QPushButton>(*window, "suggestPlan"));
+        auto* page = find<CompressionPage>(*window, "compressionPage");
+        auto* tabs = find<QTabWidget>(*window, "compressionTabs");
+        auto* map = find<PlotView>(*window, "sensitivityMap");
+        auto* profile = find<PlotView>(*window, "ratioProfile");
+        for (const QSize& size : {QSize(900, 600), QSize(1280, 800), QSize(1800, 1150), QSize(900, 600)}) {
+            window->resize(size);
+            QCoreApplication::processEvents();
+            const bool isLarge = size.width() > 1500;
+            QCOMPARE(tabs->isAncestorOf(map), !isLarge);
+            QCOMPARE(tabs->indexOf(profile) >= 0, !isLarge);
+            for (PlotView* plot : page->plots()) {
+                page->showPlot(plot);
+                QCoreApplication::processEvents();
+                QVERIFY2(plot->isVisible(), qPrintable(plot->objectName()));
+                const QRect seen = QRect(plot->mapTo(page, QPoint(0, 0)), plot->size());
+                QVERIFY2(page->rect().contains(seen), qPrintable(plot->objectName()));
+                QVERIFY2(seen.height() >= (size.height() < 700 ? 120 : 200), qPrintable(plot->objectName()));
+            }
+            QVERIFY(!isLarge || (map->isVisible() && profile->isVisible()));
+        }
+    }
+
+    /// One sample of 200 weighs half a point: what is less is not said to be known.
+    void lossesBelowOneSampleAreNotClaimed() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        SensitivityTable table = *document.sensitivity();
+        table.metric = SensitivityMetric::Agreement;
+        table.baseline = 100.0;
+        for (LayerSensitivity& layer : table.layers)
+            for (SensitivityCell& cell : layer.cells) cell.score = 99.99, cell.samples = 200;
+        document.setSweep({document.sweepKey(), std::make_shared<const SensitivityTable>(table)});
+        click(find<QPushButton>(*window, "suggestPlan"));
+        const QString text = find<QLabel>(*window, "compressionHeadline")->text();
+        QVERIFY2(text.contains(QStringLiteral("less than 0.5 points, predicted")), qPrintable(text));
+    }
+
+    void theRecipeHoldsWhatWasDone() {
+        const auto window = openPredicted();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        const QString path = m_folder.filePath(QStringLiteral("recipe.json"));
+        window->session().saveRecipe(path);  // nothing yet
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(!QFileInfo::exists(path));
+        click(find<QPushButton>(*window, "suggestPlan"));
+        click(find<QPushButton>(*window, "applyCompression"));
+        window->session().applyEqualization();
+        QVERIFY(waitIdle(*window));
+        window->session().saveRecipe(path);
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+        const auto text = readFile(path.toStdString());
+        QVERIFY(text);
+        const auto recipe = parseRecipe(*text);
+        QVERIFY(recipe && recipe->compressStep() && recipe->equalizeStep() && !recipe->quantizeStep());
+        QVERIFY(*recipe->compressStep() == *document.state().recipe.compressStep());
+        // Carried out elsewhere it gives the very network that is on the screen.
+        const Model& model = *document.loaded()->model;
+        const auto prepared = prepareRecipe(*recipe, model, m_chain.toStdString(), {});
+        QVERIFY(prepared);
+        const auto run = runRecipe(*prepared, model, 0);
+        QVERIFY(run);
+        QCOMPARE(contentHash(run->model), contentHash(*document.currentModel()));
+        // A plan that is not applied yet is in it, too.
+        window->session().removeCompression();
+        QVERIFY(waitIdle(*window));
+        window->session().saveRecipe(path);
+        const auto edited = parseRecipe(*readFile(path.toStdString()));
+        QVERIFY(edited && edited->compressStep() && *edited->compressStep() == document.editedCompression());
     }
 
     void aStoppedFlowKeepsItsPlans() {

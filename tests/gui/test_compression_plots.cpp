@@ -279,6 +279,7 @@ private slots:
 
     void aPlanIsAdoptedByClick() {
         TradeOffFrontier plot;
+        plot.setExpanded(true);
         plot.setData(samples::frontier(12));
         showAt(plot, {700, 400});
         const PlotSeries* sweep = plot.scene().find(QStringLiteral("Solver, predicted"));
@@ -291,6 +292,61 @@ private slots:
         QCOMPARE(chosen.count(), 1);
         QCOMPARE(chosen[0][0].toInt(), 9);
         QVERIFY(plot.selection().isEmpty());  // adopting a plan must not fade the others
+    }
+
+    /// Plans that nobody thinks of must not flatten those around the budget.
+    void plansFarBelowTheBudgetAreLeftOutUntilAskedFor() {
+        TradeOffFrontier plot;
+        TradeOffFrontierData data{.baseline = 90.0,
+                                  .targetCost = 0.5,
+                                  .costName = QStringLiteral("MACs"),
+                                  .scoreName = QStringLiteral("Top-1 accuracy"),
+                                  .unit = QStringLiteral("%")};
+        for (int i = 1; i <= 10; ++i) data.plans.push_back({.costLeft = 0.1 * i, .predicted = i < 3 ? 10.0 : 80.0 + i});
+        plot.setData(data);
+        const auto shown = [&] {
+            const PlotSeries* sweep = plot.scene().find(QStringLiteral("Solver, predicted"));
+            return sweep ? sweep->points.size() : 0;
+        };
+        QCOMPARE(shown(), std::size_t(7));
+        QVERIFY(plot.scene().y.lower > 70.0);
+        QVERIFY(std::ranges::any_of(plot.scene().notes,
+                                    [](const PlotNote& note) { return note.text.contains(QLatin1Char('3')); }));
+        QCOMPARE(plot.table().rows.size(), 10);  // the table has all of them
+        const std::unique_ptr<QMenu> menu(plot.createContextMenu());
+        auto* all = menu->findChild<QAction*>(QStringLiteral("allPlans"));
+        QVERIFY(all && !all->isChecked());
+        all->trigger();
+        QCOMPARE(shown(), std::size_t(10));
+        plot.setExpanded(false);
+        data.targetCost = 0.2;  // they come with a budget that needs them
+        plot.setData(data);
+        QCOMPARE(shown(), std::size_t(10));
+    }
+
+    /// Candidates for one budget stand above each other: numbers tell them apart, the list beside has their intervals.
+    void manyStarsAreNumberedWithoutIntervals() {
+        TradeOffFrontier plot;
+        TradeOffFrontierData data{.targetCost = 0.5, .costName = QStringLiteral("MACs"), .unit = QStringLiteral("%")};
+        for (int i = 0; i < 8; ++i)
+            data.plans.push_back({.costLeft = 0.5,
+                                  .predicted = 85.0,
+                                  .measured = 78.0 + i,
+                                  .low = 72.0 + i,
+                                  .high = 84.0 + i,
+                                  .isOnSweep = false,
+                                  .mark = QString::number(i + 1)});
+        plot.setData(data);
+        const PlotSeries* stars = plot.scene().find(QStringLiteral("Measured"));
+        QCOMPARE(stars->points.size(), std::size_t(8));
+        QVERIFY(!std::isfinite(stars->points[0].low));
+        QCOMPARE(stars->points[3].text, QStringLiteral("4"));
+        QVERIFY(plot.scene().y.lower > 74.0 && plot.scene().y.upper < 90.0);
+        // What was measured needs no mark of what had been predicted beside it.
+        QVERIFY(plot.scene().find(QStringLiteral("Other plans, predicted"))->points.empty());
+        data.plans.resize(2);
+        plot.setData(data);
+        QVERIFY(std::isfinite(plot.scene().find(QStringLiteral("Measured"))->points[0].low));
     }
 
     void anotherQuantityHasAnAxisOfItsOwn() {

@@ -19,6 +19,7 @@
 #include "app/desktop/export_actions.h"
 #include "app/desktop/main_window.h"
 #include "core/graph/onnx_io.h"
+#include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/models/pair_model.h"
 #include "widgets/panels/command_palette.h"
@@ -32,6 +33,9 @@
 using namespace equant;
 using namespace equant::ui;
 using equant::plots::PlotView;
+using equant::test::click;
+using equant::test::find;
+using equant::test::waitIdle;
 
 class TestWindow : public QObject {
     Q_OBJECT
@@ -42,9 +46,6 @@ private:
     QString m_modelPath;
     QString m_dataPath;
 
-    static bool waitIdle(MainWindow& window) {
-        return QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 30000);
-    }
     /// A shown window with the model open.
     std::unique_ptr<MainWindow> openWindow(const QString& data = {}) {
         auto window = std::make_unique<MainWindow>();
@@ -54,11 +55,6 @@ private:
         if (!waitIdle(*window) || !window->session().document().hasModel()) return nullptr;
         return window;
     }
-    template <typename T>
-    static T* find(MainWindow& window, const char* name) {
-        return window.findChild<T*>(QLatin1String(name));
-    }
-    static void click(QWidget* button) { QTest::mouseClick(button, Qt::LeftButton); }
 
 private slots:
     void initTestCase() {

@@ -128,6 +128,10 @@ PlotScene SavingsWaterfall::buildScene() const {
         highest = std::max(highest, left);
         scene.x.names += item.label;
     }
+    // What all names share says nothing, and there is little room below a step.
+    const bool hasRest = shown.back().item.key == kRest;
+    const QStringList own = shortNames(hasRest ? scene.x.names.mid(0, scene.x.names.size() - 1) : scene.x.names);
+    scene.x.names = hasRest ? own + QStringList{shown.back().item.label} : own;
     scene.x.title = m_order == Order::Saved           ? tr("Layer, largest saving first")
                     : m_order == Order::LossPerSaving ? tr("Layer, cheapest saving first")
                                                       : tr("Layer, in execution order");

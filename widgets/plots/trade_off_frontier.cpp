@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "widgets/plots/trade_off_frontier.h"
 
+#include <QMenu>
 #include <algorithm>
 #include <cmath>
 
 namespace equant::plots {
 namespace {
+
+/// Room left of the cheapest plan at hand, as a share of what it saves.
+constexpr double kBelow = 0.35;
+/// Points or percent of error that nobody can measure.
+constexpr double kNothing = 0.005;
+constexpr std::ptrdiff_t kIntervals = 3;
 
 QString keyOf(std::size_t index) {
     return QStringLiteral("plan:%1").arg(index);
@@ -41,6 +48,16 @@ std::vector<std::size_t> TradeOffFrontier::sweep() const {
     return order;
 }
 
+/// The share of the cost from which on plans are shown: somewhat below all that the user looks at.
+double TradeOffFrontier::leastCost() const {
+    double least = std::isfinite(m_data.targetCost) ? m_data.targetCost : 1.0;
+    if (std::isfinite(m_data.current.costLeft)) least = std::min(least, m_data.current.costLeft);
+    for (const FrontierPlan& plan : m_data.plans)
+        if (!plan.isOnSweep && std::isfinite(plan.costLeft)) least = std::min(least, plan.costLeft);
+    // Nothing to look at in particular: all of it.
+    return m_isExpanded || least > 0.999 ? 0.0 : least - kBelow * std::max(0.3, 1.0 - least);
+}
+
 QString TradeOffFrontier::marginalSentence() const {
     const std::vector<std::size_t> order = sweep();
     const double at = m_data.current.costLeft;
@@ -57,11 +74,12 @@ QString TradeOffFrontier::marginalSentence() const {
                              : m_data.unit == QStringLiteral("%") ? tr("points")
                                                                   : m_data.unit;
         const QString amount = tr("%1 %2").arg(numberText(std::max(0.0, loss), 2), unit);
+        const QString step = percentText(1.0).replace(QStringLiteral(".0"), QString());
         const QString sentence =
-            tr("The next %1 of %2 costs about %3")
-                .arg(percentText(1.0).replace(QStringLiteral(".0"), QString()), m_data.costName, amount.trimmed());
+            loss < kNothing ? tr("The next %1 of %2 costs next to nothing").arg(step, m_data.costName)
+                            : tr("The next %1 of %2 costs about %3").arg(step, m_data.costName, amount.trimmed());
         return m_data.cheapestLayer.isEmpty() ? sentence
-                                              : tr("%1, cheapest from layer %2").arg(sentence, m_data.cheapestLayer);
+                                              : tr("%1, cheapest from %2").arg(sentence, m_data.cheapestLayer);
     }
     return {};
 }
@@ -104,14 +122,25 @@ PlotScene TradeOffFrontier::buildScene() const {
     const auto at = [&](const FrontierPlan& plan, double score, const QString& key) {
         return PlotPoint{.key = key, .x = 100.0 * plan.costLeft, .y = score, .hover = hoverOf(plan)};
     };
+    // Plans for one budget stand above each other: the intervals of many hide everything.
+    const auto starCount = std::ranges::count_if(m_data.plans, [](const FrontierPlan& plan) {
+        return std::isfinite(plan.costLeft) && std::isfinite(plan.measured);
+    });
     const auto measured = [&](const FrontierPlan& plan, const QString& key) {
         PlotPoint point = at(plan, plan.measured, key);
-        if (std::isfinite(plan.low) && std::isfinite(plan.high))
+        point.text = plan.mark;
+        if ((starCount <= kIntervals || key.isEmpty()) && std::isfinite(plan.low) && std::isfinite(plan.high))
             std::tie(point.low, point.high) = std::pair(plan.low, plan.high);
         return point;
     };
-    for (const std::size_t i : sweep())
-        curve.points.push_back(at(m_data.plans[i], m_data.plans[i].predicted, keyOf(i)));
+    const double least = leastCost();
+    int leftOut = 0;
+    for (const std::size_t i : sweep()) {
+        if (m_data.plans[i].costLeft < least)
+            ++leftOut;
+        else
+            curve.points.push_back(at(m_data.plans[i], m_data.plans[i].predicted, keyOf(i)));
+    }
     for (std::size_t i = 0; i < m_data.plans.size(); ++i) {
         const FrontierPlan& plan = m_data.plans[i];
         const bool hasCost = std::isfinite(plan.costLeft);
@@ -119,7 +148,7 @@ PlotScene TradeOffFrontier::buildScene() const {
             ++scene.skipped;
             continue;
         }
-        if (std::isfinite(plan.predicted) && !plan.isOnSweep)
+        if (std::isfinite(plan.predicted) && !plan.isOnSweep && !std::isfinite(plan.measured))
             others.points.push_back(at(plan, plan.predicted, keyOf(i)));
         if (std::isfinite(plan.measured)) stars.points.push_back(measured(plan, keyOf(i)));
     }
@@ -147,6 +176,11 @@ PlotScene TradeOffFrontier::buildScene() const {
     const QString sentence = marginalSentence();
     scene.title = finding(static_cast<int>(m_data.plans.size()) - scene.skipped);
     scene.detail = sentence.isEmpty() ? tr("Click a plan to adopt it") : sentence;
+    if (leftOut > 0)
+        scene.notes.push_back({.x = 0.01,
+                               .y = 0.98,
+                               .alignment = Qt::AlignLeft | Qt::AlignBottom,
+                               .text = tr("← %n more plans", nullptr, leftOut)});
     if (scene.right) {
         // Said inside the plot: small plots have no room for titles beside their axes.
         scene.notes.push_back({.x = 0.01,
@@ -222,6 +256,25 @@ bool TradeOffFrontier::isSelectable(const QString&) const {
 
 void TradeOffFrontier::pointActivated(const QString&, const PlotPoint& point) {
     emit planChosen(point.key.section(u':', 1).toInt());
+}
+
+void TradeOffFrontier::setExpanded(bool on) {
+    if (m_isExpanded == on) return;
+    m_isExpanded = on;
+    rebuild();
+}
+
+QMenu* TradeOffFrontier::createContextMenu() {
+    QMenu* menu = PlotView::createContextMenu();
+    auto* all = new QAction(tr("Show &all plans"), menu);
+    all->setObjectName(QStringLiteral("allPlans"));
+    all->setCheckable(true);
+    all->setChecked(m_isExpanded);
+    connect(all, &QAction::toggled, this, &TradeOffFrontier::setExpanded);
+    QAction* first = menu->actions().value(0);
+    menu->insertAction(first, all);
+    menu->insertSeparator(first);
+    return menu;
 }
 
 PlotTable TradeOffFrontier::table() const {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the network scores against the cost that is left: plans of the solver as a dotted curve of predictions, measured
-// plans as solid stars with their confidence intervals, the present plan as a diamond. A click on a plan adopts it.
-// Where predictions and measurements are different quantities (errors and scores), the measured ones have an axis of
-// their own on the right; better is up on both.
-// The keys of its items stand for plans, not for layers. GUI thread only.
+// plans as solid stars (few of them with their confidence intervals), the present plan as a diamond. A click on a plan
+// adopts it. Plans far below the budget and the plans at hand would flatten the rest: they are left out until asked
+// for. Where predictions and measurements are different quantities (errors and scores), the measured ones have an axis
+// of their own on the right; better is up on both. The keys of its items stand for plans, not for layers. GUI thread
+// only.
 #pragma once
 
 #include "widgets/plots/plot_view.h"
@@ -16,6 +17,7 @@ struct FrontierPlan {
     double predicted = kNone;                            ///< score (or error) the solver expects
     double measured = kNone, low = kNone, high = kNone;  ///< measured score and its confidence interval
     bool isOnSweep = true;                               ///< the curve goes through its prediction
+    QString mark = {};                                   ///< short, beside its star: a number in a list of plans
     QString text = {};                                   ///< more for the read-out
 };
 
@@ -42,9 +44,13 @@ public:
     explicit TradeOffFrontier(QWidget* parent = nullptr);
     void setData(TradeOffFrontierData content);
     void setCurrent(FrontierPlan plan, const QString& cheapestLayer = {});
-    /// "The next 1 % of MACs costs about 0.12 points, cheapest from layer conv4_2"; empty when nothing is known.
+    /// "The next 1 % of MACs costs about 0.12 points, cheapest from conv4_2"; empty when nothing is known.
     QString marginalSentence() const;
     PlotTable table() const override;
+    QMenu* createContextMenu() override;
+    /// Also plans far below the budget.
+    void setExpanded(bool on);
+    bool isExpanded() const { return m_isExpanded; }
 
 signals:
     /// Index in TradeOffFrontierData::plans.
@@ -57,12 +63,14 @@ protected:
 
 private:
     std::vector<std::size_t> sweep() const;
+    double leastCost() const;
     bool hasTwoScales() const { return !m_data.measuredName.isEmpty(); }
     const QString& measuredUnit() const { return hasTwoScales() ? m_data.measuredUnit : m_data.unit; }
     void scaleAxes(PlotScene& scene) const;
     QString finding(int shown) const;
     QString hoverOf(const FrontierPlan& plan) const;
     TradeOffFrontierData m_data;
+    bool m_isExpanded = false;
 };
 
 }  // namespace equant::plots

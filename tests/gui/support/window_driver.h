@@ -2,6 +2,7 @@
 // How tests use the window: by object names, real clicks, and waiting for its jobs.
 #pragma once
 
+#include <QSpinBox>
 #include <QTest>
 
 #include "app/desktop/main_window.h"

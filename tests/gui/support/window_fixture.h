@@ -55,6 +55,38 @@ inline Model unevenModel() {
     return model;
 }
 
+/// conv - ReLU - conv - ReLU - conv - ReLU - mean over the picture - Gemm, for [N, 3, 8, 8]: layers that can be split
+/// and channels that can be pruned, small enough to be compressed many times in a second.
+inline Model chainModel() {
+    ModelBuilder builder;
+    builder.input("input", {-1, 3, 8, 8}).output("scores", {-1, 4});
+    const std::vector<std::int64_t> pads{1, 1, 1, 1};
+    std::string value = "input";
+    for (int i = 1; i <= 3; ++i) {
+        const std::string n = std::to_string(i);
+        const auto seed = static_cast<unsigned>(2 * i);
+        builder.constant("w" + n, randomTensor({16, i == 1 ? 3 : 16, 3, 3}, seed))
+            .constant("b" + n, randomTensor({16}, seed + 1))
+            .node("Conv", {value, "w" + n, "b" + n}, {"c" + n}, {{"pads", pads}})
+            .node("Relu", {"c" + n}, {"a" + n});
+        value = "a" + n;
+    }
+    builder.constant("w4", randomTensor({4, 16}, 8))
+        .constant("b4", randomTensor({4}, 9))
+        .node("GlobalAveragePool", {value}, {"p"})
+        .node("Flatten", {"p"}, {"f"})
+        .node("Gemm", {"f", "w4", "b4"}, {"scores"}, {{"transB", std::int64_t{1}}});
+    Model model = builder.build();
+    model.irVersion = 8;
+    return model;
+}
+
+inline QString writeChainModel(const QTemporaryDir& folder) {
+    const QString path = folder.filePath(QStringLiteral("chain.onnx"));
+    if (!writeOnnx(chainModel(), path.toStdString())) return {};
+    return path;
+}
+
 /// Writes the model; returns its path.
 inline QString writeModel(const QTemporaryDir& folder, const QString& name = QStringLiteral("uneven.onnx")) {
     const QString path = folder.filePath(name);
