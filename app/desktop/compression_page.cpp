@@ -98,6 +98,7 @@ CompressionPage::CompressionPage(Session& session, QWidget* parent)
     layout->addWidget(split, 1);
     wrapInScrollArea(this, content, {540, 380});
     m_results->installEventFilter(this);
+    m_marginal->installEventFilter(this);
     m_refresh.setSingleShot(true);
     m_refresh.setInterval(kPlanDelay);
     connectPlots();
@@ -108,9 +109,11 @@ CompressionPage::CompressionPage(Session& session, QWidget* parent)
 QWidget* CompressionPage::createHeader() {
     m_headline->setObjectName(u"compressionHeadline"_s);
     m_details->setObjectName(u"compressionDetails"_s);
+    m_details->setMinimumHeight(m_details->fontMetrics().height());
     m_marginal->setObjectName(u"marginalCost"_s);
     m_marginal->setTextFormat(Qt::PlainText);
-    m_marginal->setWordWrap(true);
+    // One line, so that plots and tabs do not jump while ratios change; the tool tip has all of it.
+    m_marginal->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_budget->setObjectName(u"budgetStrip"_s);
     m_measurePlan->setObjectName(u"measurePlan"_s);
     m_measurePlan->setToolTip(tr("Compresses as the plan says and scores the network on the data (Ctrl+Return)"));
@@ -267,7 +270,14 @@ const CompressionPlan& CompressionPage::plan() const {
 
 bool CompressionPage::eventFilter(QObject* watched, QEvent* event) {
     if (watched == m_results && event->type() == QEvent::Resize) arrange();
+    if (watched == m_marginal && event->type() == QEvent::Resize) elideMarginal();
     return QWidget::eventFilter(watched, event);
+}
+
+void CompressionPage::elideMarginal() {
+    m_marginal->setText(
+        m_marginal->fontMetrics().elidedText(m_marginal->toolTip(), Qt::ElideMiddle, m_marginal->width()));
+    m_marginal->setAccessibleDescription(m_marginal->toolTip());
 }
 
 void CompressionPage::showEvent(QShowEvent* event) {
@@ -463,7 +473,6 @@ void CompressionPage::refreshWords() {
         details << (document.isCompressionUpToDate() ? tr("Applied: ranges and quantization use the compressed model.")
                                                      : tr("⚠ The plan differs from the one that is applied."));
     m_details->setText(details.join(u' '));
-    m_details->setVisible(!details.isEmpty());
     const bool hasPlan = !effectivePlan(document.state().plan).choices.empty();
     const bool isUpToDate = document.isCompressionUpToDate();
     m_measurePlan->setEnabled(hasPlan && document.data() && !m_session.isCompressing());
@@ -522,8 +531,9 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
         }
     }
     m_budget->setContent({macs, size, latency}, score, costs ? costsText(*costs) : QString());
-    m_marginal->setText(m_view && m_view->compressibleCount() > 0 ? m_view->marginalSentence(shown, metricOf(setup))
-                                                                  : QString());
+    m_marginal->setToolTip(m_view && m_view->compressibleCount() > 0 ? m_view->marginalSentence(shown, metricOf(setup))
+                                                                     : QString());
+    elideMarginal();
 }
 
 void CompressionPage::refreshPlots() {

@@ -54,6 +54,7 @@ private:
     void arrange();
     void placeProfile(bool isBesideMap);
     void showMapOfSweep();
+    void elideMarginal();
 
     void tableChanged();
     void planChanged();

@@ -7,6 +7,7 @@
 #include <QVBoxLayout>
 #include <algorithm>
 
+#include "app/desktop/compression_view.h"
 #include "app/desktop/plot_data.h"
 #include "app/desktop/session.h"
 #include "widgets/bridge/text.h"
@@ -145,7 +146,8 @@ QString InspectorPanel::compressionHtml(const QString& name) const {
     QString rows;
     if (const LayerChoice* choice = document.state().plan.find(wanted); choice && choice->ratio < 1)
         rows += row(choice->isLocked ? tr("Plan, locked") : tr("Plan"),
-                    tr("%1 % of its cost").arg(QLocale().toString(100 * choice->ratio, 'f', 0)));
+                    tr("%1 % of its cost, %2")
+                        .arg(QLocale().toString(100 * choice->ratio, 'f', 0), methodText(choice->method)));
     if (const auto measured = document.compressedFor(document.editedCompression()))
         for (const CompressedLayer& each : measured->report.layers) {
             if (each.name != wanted) continue;

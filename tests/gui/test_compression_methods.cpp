@@ -158,6 +158,7 @@ private slots:
                 }
         if (layer.isEmpty()) QSKIP("the sample has no such layer");
         window->session().selection().setOne(layer);
+        find<CompressionPage>(*window, "compressionPage")->showPlot(find<PlotView>(*window, "layerCurve"));
         auto* methods = find<QComboBox>(*window, "layerMethod");
         QVERIFY(methods->isVisible());
         const int index = methods->findData(static_cast<int>(*impossible));

@@ -312,7 +312,7 @@ void PlotCanvas::planNames() {
     double widest = 0.0;
     for (int i = first; i <= last; ++i) widest = std::max(widest, metrics.horizontalAdvance(names[i]));
     const bool isLow = viewport().height() < kMedium;  // no room for slanted names: few level ones
-    const bool isLevel = widest <= spacing - 8.0 || spacing >= 110.0 || isLow;
+    const bool isLevel = widest <= spacing - 4.0 || spacing >= 110.0 || isLow;
     const double wanted = isLevel ? std::min(widest + 8.0, 80.0) : metrics.height() * 1.7;
     const bool areFew = last - first < 8 && spacing >= 40.0;  // rather elided than left out
     const int step =

@@ -56,6 +56,7 @@ void PlotCanvas::planRowNames() {
     QStringList labels;
     for (qsizetype i = 0; i < names.size(); ++i) {
         const bool isShown = i >= first && i <= last && i % step == 0;
+        // Names of layers are paths: what tells them apart is at their end.
         labels += isShown ? metrics.elidedText(names[i], Qt::ElideLeft, room) : QString();
     }
     m_rowTicker->plan(step, labels);

@@ -201,7 +201,9 @@ PlotScene SensitivityMap::buildScene() const {
                                                  .arg(QLocale().toString(static_cast<qulonglong>(measured)));
     scene.title = finding();
     scene.detail = progress;
-    if (std::isfinite(m_data.baseline) && !m_data.scoreName.isEmpty())
+    const bool isScore = m_data.isHigherBetter;  // an error begins at nothing, which needs no words
+    if (!isScore && !m_data.scoreName.isEmpty()) scene.detail = m_data.scoreName + QStringLiteral(" · ") + progress;
+    if (isScore && std::isfinite(m_data.baseline) && !m_data.scoreName.isEmpty())
         scene.detail = tr("%1 %2 uncompressed").arg(m_data.scoreName, numberText(m_data.baseline, 4)) +
                        QStringLiteral(" · ") + progress;
     if (!m_data.note.isEmpty()) scene.detail += QStringLiteral(" · ") + m_data.note;
