@@ -8,6 +8,7 @@
 #include <QPushButton>
 #include <QTreeWidget>
 #include <QVBoxLayout>
+#include <algorithm>
 #include <map>
 
 #include "app/desktop/compression_state.h"
@@ -21,6 +22,7 @@ using namespace Qt::StringLiterals;
 namespace {
 
 enum Column { kNumber, kPlan, kCost, kScore, kNoise, kLayers, kColumns };
+constexpr int kPlanWidth = 170;
 constexpr int kSortRole = Qt::UserRole + 1;
 
 /// Sorts numbers by value, not as text.
@@ -116,8 +118,9 @@ void MeasuredPlans::setPlans(const std::vector<const PlanMeasurement*>& plans, i
         };
         show(kNumber, QString::number(index + 1), index + 1);
         QString name = plan.label.isEmpty() ? tr("measured plan") : plan.label;
-        if (index == current) name = tr("● %1 (yours now)").arg(name);
+        if (index == current) name = tr("● %1", "the plan being edited").arg(name);
         show(kPlan, name, {});
+        if (index == current) item->setToolTip(kPlan, tr("%1: the plan being edited").arg(name.mid(2)));
         show(kCost, tr("%1 %").arg(number(100 * plan.macsRatio)), plan.macsRatio);
         const auto decisive = decisiveScore(plan.score);
         show(kScore, scoreText(plan.score), decisive ? decisive->value : -1.0);
@@ -127,6 +130,7 @@ void MeasuredPlans::setPlans(const std::vector<const PlanMeasurement*>& plans, i
     }
     m_list->setSortingEnabled(true);
     for (int column = 0; column < kColumns; ++column) m_list->resizeColumnToContents(column);
+    m_list->setColumnWidth(kPlan, std::min(m_list->columnWidth(kPlan), kPlanWidth));  // the tool tip has all of it
     m_title->setText(
         tr("%n measured plan(s); the numbers are those of the stars", nullptr, static_cast<int>(plans.size())));
     setVisible(!plans.empty());

@@ -63,9 +63,10 @@ QString MessageBar::text() const {
 void MessageBar::restyle() {
     m_isRestyling = true;
     const auto theme = plots::PlotTheme::fromPalette(QApplication::palette(), font());
-    const QColor accent = m_kind == Kind::Error || m_kind == Kind::Warning ? theme.alert
-                          : m_kind == Kind::Success                        ? theme.after
-                                                                           : theme.accent;
+    const QColor accent = m_kind == Kind::Error     ? theme.alert
+                          : m_kind == Kind::Warning ? theme.before
+                          : m_kind == Kind::Success ? theme.after
+                                                    : theme.accent;
     QPalette colours = QApplication::palette();
     colours.setColor(QPalette::Window, plots::mixed(theme.background, accent, 0.14));
     setPalette(colours);
