@@ -19,11 +19,8 @@ void ScaleFactors::setData(ScaleFactorsData content) {
 PlotScene ScaleFactors::buildScene() const {
     PlotScene scene;
     PlotSeries factors{.name = tr("Scale factor"), .mark = Mark::Lollipops, .ink = {Role::After}};
-    PlotSeries constant{.name = tr("Constant channel"),
-                        .mark = Mark::Points,
-                        .ink = {Role::Alert},
-                        .symbol = Symbol::Cross,
-                        .size = 8.0};
+    PlotSeries constant{
+        .name = tr("Constant channel"), .mark = Mark::Points, .ink = {Role::Alert}, .symbol = Symbol::Cross, .size = 8.0};
     double lowest = std::numeric_limits<double>::max(), highest = std::numeric_limits<double>::lowest();
     for (std::size_t i = 0; i < m_data.factors.size(); ++i) {
         const double factor = m_data.factors[i];
@@ -32,9 +29,9 @@ PlotScene ScaleFactors::buildScene() const {
         const bool hasFactor = std::isfinite(factor) && factor > 0.0;
         if (isConstant(i)) {
             constant.points.push_back({.key = key,
-                                       .x = static_cast<double>(i),
-                                       .y = hasFactor ? std::log2(factor) : 0.0,
-                                       .hover = tr("%1\nconstant: never changes").arg(heading)});
+                                   .x = static_cast<double>(i),
+                                   .y = hasFactor ? std::log2(factor) : 0.0,
+                                   .hover = tr("%1\nconstant: never changes").arg(heading)});
             lowest = std::min(lowest, constant.points.back().y);
             highest = std::max(highest, constant.points.back().y);
             continue;
