@@ -35,6 +35,7 @@ namespace {
 /// Narrower than that, the ratios share the tabs with the other plots; lower than that, the map does too.
 constexpr int kSideBySide = 640;
 constexpr int kTwoRows = 640;
+constexpr int kPlansBeside = 960;  ///< from that width on the measured plans stand beside the trade-off, not below it
 constexpr int kSetupWidth = 268;
 constexpr int kPlanDelay = 300;
 
@@ -308,6 +309,10 @@ void CompressionPage::arrange() {
     if (const int map = m_tabs->indexOf(m_upper); map >= 0)
         m_tabs->setTabText(map, isWide ? tr("Map and ratios") : tr("Map"));
     if (m_tabs->indexOf(shown) >= 0) m_tabs->setCurrentWidget(shown);
+    const Qt::Orientation along = m_results->width() >= kPlansBeside ? Qt::Horizontal : Qt::Vertical;
+    if (m_tradeOff->orientation() == along) return;
+    m_tradeOff->setOrientation(along);
+    m_tradeOff->setSizes(along == Qt::Horizontal ? QList<int>{500, 460} : QList<int>{200, 120});
 }
 
 void CompressionPage::showPlot(plots::PlotView* plot) {
@@ -442,6 +447,9 @@ void CompressionPage::refreshWords() {
     if (m_session.isFlowing()) {
         details << tr("Recommended flow, %n plan(s) measured. Now: %1.", nullptr, m_session.flowTried())
                        .arg(m_session.flowJob()->stage());
+    } else if (!m_view && !document.data() && !document.state().data.path.isEmpty()) {
+        details << (m_session.isLoadingData() ? tr("Opening the data …")
+                                              : tr("These data could not be opened. Choose others on the left."));
     } else if (!m_view) {
         details << (document.state().data.path.isEmpty()
                         ? tr("Choose data on the left. Predict then tells in seconds how sensitive each layer is.")

@@ -360,7 +360,10 @@ void MainWindow::setDocksShown(bool on) {
 /// In a narrow window the docks at the side make way for the page; they come back when there is room.
 void MainWindow::fitDocks() {
     static const char* const kHidden = "hiddenForRoom";
+    static const char* const kOnTop = "wasOnTop";  // of the docks that share a place
     const bool isNarrow = width() < kCompactWidth;
+    for (QDockWidget* each : findChildren<QDockWidget*>())  // all of them before the first goes
+        if (isNarrow && !each->isHidden()) each->setProperty(kOnTop, !each->visibleRegion().isEmpty());
     for (QDockWidget* each : findChildren<QDockWidget*>()) {
         const bool isAtSide = !each->isFloating() && dockWidgetArea(each) == Qt::RightDockWidgetArea;
         if (isNarrow && isAtSide && !each->isHidden()) {
@@ -371,6 +374,11 @@ void MainWindow::fitDocks() {
             each->show();
         }
     }
+    for (QDockWidget* each : findChildren<QDockWidget*>())
+        if (!isNarrow && each->property(kOnTop).toBool()) {
+            each->setProperty(kOnTop, false);
+            each->raise();
+        }
     if (height() < 640) resizeDocks({dock(u"layersDock"_s)}, {130}, Qt::Vertical);
 }
 

@@ -23,6 +23,7 @@ namespace {
 
 enum Column { kNumber, kPlan, kCost, kScore, kNoise, kLayers, kColumns };
 constexpr int kPlanWidth = 170;
+constexpr int kLow = 90;
 constexpr int kSortRole = Qt::UserRole + 1;
 
 /// Sorts numbers by value, not as text.
@@ -83,7 +84,7 @@ MeasuredPlans::MeasuredPlans(QWidget* parent)
     m_list->setSortingEnabled(true);
     m_list->sortByColumn(kNumber, Qt::AscendingOrder);
     m_list->setFrameShape(QFrame::NoFrame);
-    m_list->setMinimumHeight(60);
+    m_list->setMinimumHeight(44);
     m_list->header()->setMinimumSectionSize(24);
     m_adopt->setObjectName(u"adoptMeasuredPlan"_s);
     m_adopt->setToolTip(tr("Makes the selected plan the one being edited; undo brings yours back"));
@@ -135,6 +136,14 @@ void MeasuredPlans::setPlans(const std::vector<const PlanMeasurement*>& plans, i
         tr("%n measured plan(s); the numbers are those of the stars", nullptr, static_cast<int>(plans.size())));
     setVisible(!plans.empty());
     refreshButton();
+}
+
+/// Where there is little room the rows have it: a double click adopts as well.
+void MeasuredPlans::resizeEvent(QResizeEvent* event) {
+    QWidget::resizeEvent(event);
+    const bool isLow = height() < kLow;
+    m_title->setHidden(isLow);
+    m_adopt->setHidden(isLow);
 }
 
 void MeasuredPlans::adopt() {

@@ -26,6 +26,9 @@ public:
     /// empty.
     void setPlans(const std::vector<const PlanMeasurement*>& plans, int current);
 
+protected:
+    void resizeEvent(QResizeEvent* event) override;
+
 signals:
     /// Index in the plans given.
     void planChosen(int index);

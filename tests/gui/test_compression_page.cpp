@@ -120,6 +120,21 @@ private slots:
         QCOMPARE(window.messageBar()->kind(), MessageBar::Kind::Warning);
     }
 
+    void dataThatCannotBeOpenedAreNotPraised() {
+        const QTemporaryDir empty;
+        MainWindow window;
+        window.resize(1280, 800);
+        window.show();
+        window.session().openModel(m_chain, empty.path());
+        QVERIFY(waitIdle(window));
+        window.showStage(static_cast<int>(Stage::Compression));
+        QCOMPARE(window.messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(!find<QPushButton>(window, "predictSensitivity")->isEnabled());
+        QVERIFY(!find<QPushButton>(window, "recommendedFlow")->isEnabled());
+        const QString text = find<QLabel>(window, "compressionDetails")->text();
+        QVERIFY2(text.contains(QStringLiteral("could not be opened")), qPrintable(text));
+    }
+
     void predictsSuggestsDragsAndUndoes() {
         const auto window = openPredicted();
         QVERIFY(window);
