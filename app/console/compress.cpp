@@ -26,6 +26,8 @@ struct CompressCommand {
     DataOptions data;
     CompressOptions options;
     FlowOptions flow;
+    MethodOptions methods;
+    LayerLimits limits;
     double macs = 0;
     bool shouldTime = true;
 };
@@ -74,9 +76,16 @@ Result<CommandResult> carryOut(const CompressCommand& command, const Model& mode
     return result;
 }
 
+std::vector<std::string> methodNames(const std::vector<CompressionMethod>& methods) {
+    std::vector<std::string> names;
+    for (const CompressionMethod method : methods) names.emplace_back(equant::name(method));
+    return names;
+}
+
 nlohmann::json candidateJson(const FlowCandidate& candidate) {
     return {{"factorized_macs_ratio", candidate.factorizedRatio},
-            {"depth_weight", candidate.depthWeight},
+            {"methods", methodNames(candidate.methods)},
+            {"noise_exponent", candidate.noiseExponent},
             {"macs_ratio", candidate.report.macsRatio},
             {"size_ratio", candidate.report.sizeRatio},
             {"latency_ratio",
@@ -96,15 +105,16 @@ std::string flowText(const FlowResult& flow) {
         const Score& score = candidate.score;
         const auto& latency = candidate.report.latency;
         rows.push_back(
-            {fmt::format("{:.1f} %", 100 * candidate.factorizedRatio), fmt::format("{:g}", candidate.depthWeight),
+            {fmt::format("{}", fmt::join(methodNames(candidate.methods), " + ")),
+             fmt::format("{:.1f} %", 100 * candidate.factorizedRatio), fmt::format("{:g}", candidate.noiseExponent),
              fmt::format("{:.1f} %", 100 * candidate.report.macsRatio),
              fmt::format("{:.1f} %", 100 * candidate.report.sizeRatio),
              latency ? fmt::format("{:.0f} %", 100 * latency->ratio()) : "", value(score.sqnrDb),
              value(score.agreement), value(score.top1), &candidate == &flow.candidates[flow.best] ? "best" : ""});
     }
-    std::string text = table({"MACs factorized", "depth weight", "MACs", "parameters", "latency", "SQNR, dB",
-                              "agreement, %", "top-1, %", ""},
-                             rows);
+    std::string text = table(
+        {"methods", "SVD to", "exponent", "MACs", "parameters", "latency", "SQNR, dB", "agreement, %", "top-1, %", ""},
+        rows);
     const FlowCandidate& best = flow.candidates[flow.best];
     if (!best.limitedBy.empty()) text += "The target was not met. " + best.limitedBy + "\n";
     return text + asText(best.report);
@@ -123,6 +133,13 @@ Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Mode
     }
     FlowOptions options = command.flow;
     options.macsRatio = command.macs;
+    auto methods = command.methods.parsed();
+    if (!methods) return fail(methods.error());
+    if (!methods->empty()) options.methods = std::move(*methods);
+    auto locks = command.limits.locked();
+    if (!locks) return fail(locks.error());
+    options.locks = std::move(*locks);
+    options.excluded = command.limits.left();
     options.compress = command.options;
     options.shouldTime = command.shouldTime;
     const Dataset& judge = evaluation ? *evaluation->dataset : *calibration->dataset;
@@ -176,6 +193,8 @@ void addCompress(CommandRegistry& registry) {
     command->add_option("--divisions", options->flow.divisions, "How many, from SVD alone to pruning alone (4)")
         ->check(CLI::Range(2, 32).description(""))
         ->type_name("N");
+    options->methods.addTo(*command, "Only this method (default: all three may compete); repeatable");
+    options->limits.addTo(*command);
     command->add_option("--plan-output", options->planOutput, "Also write the plan that was found")->type_name("PLAN");
     options->data.addTo(*command, "--data", "Samples to fit the compressed layers to (no labels needed)", false);
     command->add_option("--eval-data", options->evaluationPath, "Samples to score both networks on")->type_name("PATH");

@@ -46,6 +46,44 @@ std::string bytesChange(std::int64_t before, std::int64_t after) {
 
 }  // namespace
 
+void MethodOptions::addTo(CLI::App& command, const std::string& help) {
+    command.add_option("--method", names, help)->allow_extra_args(false)->type_name("NAME");
+}
+
+Result<std::vector<CompressionMethod>> MethodOptions::parsed() const {
+    std::vector<CompressionMethod> methods;
+    for (const std::string& text : names) {
+        const auto method = parseCompressionMethod(text);
+        if (!method) return fail(method.error());
+        methods.push_back(*method);
+    }
+    return methods;
+}
+
+void LayerLimits::addTo(CLI::App& command) {
+    command.add_option("--lock", locks, "Keep this layer at this ratio; 1 leaves it alone")
+        ->allow_extra_args(false)
+        ->type_name("LAYER=R");
+    command.add_option("--exclude", excluded, "Never compress this layer")->allow_extra_args(false)->type_name("LAYER");
+}
+
+Result<std::map<std::string, double>> LayerLimits::locked() const {
+    std::map<std::string, double> result;
+    for (const std::string& text : locks) {
+        const std::size_t equals = text.rfind('=');  // layer names may hold '=' themselves
+        double ratio = 0;
+        try {
+            if (equals != std::string::npos && equals > 0) ratio = std::stod(text.substr(equals + 1));
+        } catch (const std::exception&) {
+        }
+        if (!(ratio > 0))
+            return fail(ErrorCode::InvalidArgument, fmt::format("\"{}\" is no lock.", text),
+                        "Write LAYER=RATIO, such as conv1=0.5; 1 leaves the layer alone.", "--lock");
+        result.emplace(text.substr(0, equals), ratio);
+    }
+    return result;
+}
+
 nlohmann::json asJson(const CompressionReport& report) {
     const bool hasMemory = report.activationsBefore && report.activationsAfter;
     auto layers = nlohmann::json::array();

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/console/command.h"
+#include "app/console/compression_options.h"
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/base/file.h"
@@ -20,38 +21,22 @@ struct PlanCommand {
     std::string sensitivity;
     std::string output;
     double macs = 0, size = 0, drop = -1;
-    std::vector<std::string> locks, excluded;
+    LayerLimits limits;
     std::int64_t multiple = 1;
-    double depthWeight = 0;
+    double noiseExponent = 1;
     bool isGreedy = false;
 };
-
-/// "LAYER=RATIO"; layer names may hold '=' themselves.
-Result<std::pair<std::string, double>> parseLock(const std::string& text) {
-    const std::size_t equals = text.rfind('=');
-    double ratio = 0;
-    try {
-        if (equals != std::string::npos && equals > 0) ratio = std::stod(text.substr(equals + 1));
-    } catch (const std::exception&) {
-    }
-    if (!(ratio > 0))
-        return fail(ErrorCode::InvalidArgument, fmt::format("\"{}\" is no lock.", text),
-                    "Write LAYER=RATIO, such as conv1=0.5; 1 leaves the layer alone.", "--lock");
-    return std::pair(text.substr(0, equals), ratio);
-}
 
 Result<SolverOptions> solverOptions(const PlanCommand& command) {
     SolverOptions options;
     if (command.macs > 0) options.target.macsRatio = command.macs;
     if (command.size > 0) options.target.sizeRatio = command.size;
     if (command.drop >= 0) options.target.maxDrop = command.drop;
-    for (const std::string& text : command.locks) {
-        auto lock = parseLock(text);
-        if (!lock) return fail(lock.error());
-        options.locks.insert(std::move(*lock));
-    }
-    options.excluded.insert(command.excluded.begin(), command.excluded.end());
-    options.depthWeight = command.depthWeight;
+    auto locks = command.limits.locked();
+    if (!locks) return fail(locks.error());
+    options.locks = std::move(*locks);
+    options.excluded = command.limits.left();
+    options.noiseExponent = command.noiseExponent;
     options.isGreedy = command.isGreedy;
     return options;
 }
@@ -67,11 +52,15 @@ std::string planText(const SensitivityTable& table, const SolvedPlan& solved, co
     text +=
         fmt::format("{} of {} layers are compressed: {:.1f} % of the MACs and {:.1f} % of the parameters remain.\n",
                     rows.size(), table.layers.size(), 100 * plan.predicted->macsRatio, 100 * plan.predicted->sizeRatio);
-    if (plan.predicted->score)
-        text += fmt::format("Predicted {}: {:.2f} (now {:.2f}). `compress --eval-data` measures it.\n",
-                            name(table.metric), *plan.predicted->score, table.baseline.value_or(0));
+    if (plan.predicted->score && table.metric == SensitivityMetric::SqnrDb)
+        text += fmt::format("Predicted SQNR of the outputs: {:.1f} dB, before layers are refitted.",
+                            *plan.predicted->score);
+    else if (plan.predicted->score)
+        text += fmt::format("Predicted {}: {:.2f} (now {:.2f}).", name(table.metric), *plan.predicted->score,
+                            table.baseline.value_or(0));
     else
-        text += "The sensitivities are predicted errors, so no score is predicted.\n";
+        text += "The sensitivities are errors of layers, so no score is predicted.";
+    text += " `compress --eval-data` measures it.\n";
     if (!solved.isTargetMet) text += "The target cannot be met. " + solved.limitedBy + "\n";
     const CostMetric metric = plan.costMetric;
     if (const auto next = marginalCost(table, plan, metric); next && !options.target.maxDrop) {
@@ -126,18 +115,15 @@ void addPlan(CommandRegistry& registry) {
     command->add_option("--target-size", options->size, "Share of the parameters that may remain")->type_name("R");
     command->add_option("--max-drop", options->drop, "Instead: the smallest cost that loses at most D points")
         ->type_name("D");
-    command->add_option("--lock", options->locks, "Keep this layer at this ratio; 1 leaves it alone")
-        ->allow_extra_args(false)
-        ->type_name("LAYER=R");
-    command->add_option("--exclude", options->excluded, "Never compress this layer")
-        ->allow_extra_args(false)
-        ->type_name("LAYER");
+    options->limits.addTo(*command);
     command->add_option("--multiple", options->multiple, "Ranks and channels in multiples of N (default 1)")
         ->check(CLI::Range(1, 1024).description(""))
         ->type_name("N");
-    command->add_option("--depth-weight", options->depthWeight, "Losses count exp(W) times as much at the end (0)")
-        ->check(CLI::Range(-10.0, 10.0).description(""))
-        ->type_name("W");
+    command
+        ->add_option("--noise-exponent", options->noiseExponent,
+                     "1: errors count as they arrive at the outputs, 0: as they are in the layer (1)")
+        ->check(CLI::Range(-3.0, 3.0).description(""))
+        ->type_name("E");
     addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},
                     "exact: least predicted loss (default); greedy: AIMET's search")
         ->type_name("NAME");

@@ -24,7 +24,7 @@ struct SensitivityCommand {
     std::string model;
     std::string output;
     DataOptions data;
-    std::vector<std::string> methods{"spatial-svd"};
+    MethodOptions methods{{"spatial-svd"}};
     std::string ratios = "0.1:0.9:0.1";
     SensitivityOptions options;
     std::size_t budgetMegabytes = 1024;
@@ -62,7 +62,9 @@ Result<std::vector<double>> parseRatios(const std::string& text) {
 
 std::string cellText(const SensitivityCell& cell) {
     if (cell.score) return fmt::format("{:.2f}", *cell.score);
-    return cell.predictedError ? fmt::format("~{:.3f}", *cell.predictedError) : "";
+    if (!cell.predictedError) return "";
+    if (!cell.predictedNoise) return fmt::format("~{:.3f}", *cell.predictedError);
+    return *cell.predictedNoise > 0 ? fmt::format("~{:.1f}", -10 * std::log10(*cell.predictedNoise)) : "~inf";
 }
 
 std::string tableText(const SensitivityTable& found, bool isInstant) {
@@ -95,7 +97,12 @@ std::string tableText(const SensitivityTable& found, bool isInstant) {
         text += fmt::format("  left out {}{} ({})\n", names.front(),
                             names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "", reason);
     }
-    if (isInstant) return text + "~ relative squared error of the layer's output, predicted from its statistics.\n";
+    const bool isNoise = std::ranges::any_of(found.layers, [](const auto& layer) {
+        return std::ranges::any_of(layer.cells, [](const auto& cell) { return cell.predictedNoise.has_value(); });
+    });
+    if (isInstant)
+        return text + (isNoise ? "~ SQNR of the outputs in dB, predicted from the layers' statistics and noise gains.\n"
+                               : "~ relative squared error of the layer's output, predicted from its statistics.\n");
     text += fmt::format("Score: {} ({})", name(found.metric), found.metricReason);
     if (found.baseline) text += fmt::format(", {:.2f} uncompressed", *found.baseline);
     if (found.baselineInterval)
@@ -123,12 +130,9 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
     auto ratios = parseRatios(command.ratios);
     if (!ratios) return fail(ratios.error());
     options.ratios = std::move(*ratios);
-    options.methods.clear();
-    for (const std::string& text : command.methods) {
-        const auto method = parseCompressionMethod(text);
-        if (!method) return fail(method.error());
-        options.methods.push_back(*method);
-    }
+    auto methods = command.methods.parsed();
+    if (!methods) return fail(methods.error());
+    options.methods = std::move(*methods);
     options.metric = command.metric;
     options.budgetBytes = command.budgetMegabytes << 20;
     options.compress.threads = context.options.threads;
@@ -179,9 +183,7 @@ void addSensitivity(CommandRegistry& registry) {
                      [options](const CommandContext& context) { return runSensitivity(*options, context); });
     addModelOption(*command, options->model);
     options->data.addTo(*command, "--data", "Samples to learn from and to score on", true);
-    command->add_option("--method", options->methods, "spatial-svd (default), weight-svd, channel-pruning; repeatable")
-        ->allow_extra_args(false)
-        ->type_name("NAME");
+    options->methods.addTo(*command, "spatial-svd (default), weight-svd, channel-pruning; repeatable");
     command->add_option("--ratios", options->ratios, "FIRST:LAST:STEP or a list (default 0.1:0.9:0.1)")->type_name("R");
     addChoice<std::optional<SensitivityMetric>>(*command, "--metric", options->metric,
                                                 {{"auto", std::nullopt},
@@ -193,9 +195,14 @@ void addSensitivity(CommandRegistry& registry) {
     command->add_option("-o,--output", options->output, "File to write, kept up to date while measuring")
         ->type_name("SENS");
     command->add_flag("--resume", options->shouldResume, "Go on with the file of an interrupted run");
-    command->add_flag("--instant", options->isInstant, "Predict only: seconds, without evaluating the network");
+    command->add_flag("--instant", options->isInstant, "Predict only: seconds, without measuring a score");
     command->add_option("--calibration-samples", options->options.calibrationSamples, "To learn from (default 100)")
         ->check(CLI::Range(1, 1000000).description(""))
+        ->type_name("N");
+    command
+        ->add_option("--probe-samples", options->options.probeSamples,
+                     "Of these, to follow errors to the outputs with (default 32; 0: errors of layers only)")
+        ->check(CLI::Range(0, 1000000).description(""))
         ->type_name("N");
     command->add_option("--multiple", options->options.multiple, "Ranks and channels in multiples of N (default 1)")
         ->check(CLI::Range(1, 1024).description(""))

@@ -58,6 +58,7 @@ CompressionView::CompressionView(std::shared_ptr<const LoadedModel> model,
     const CellLosses losses = lossesOf(*m_table);
     m_losses = losses.loss;
     m_isMeasured = losses.isMeasured;
+    m_isNoise = losses.isNoise;
     m_isInPoints = m_isMeasured && m_table->metric != SensitivityMetric::SqnrDb && m_table->baseline.has_value();
     for (std::size_t i = 0; i < m_table->layers.size(); ++i) {
         const LayerSensitivity& layer = m_table->layers[i];
@@ -116,7 +117,8 @@ int CompressionView::compressibleCount() const {
 }
 
 QString CompressionView::scoreName() const {
-    if (!m_isMeasured) return Document::tr("Output error of the layer");
+    if (!m_isMeasured && !m_isNoise) return Document::tr("Output error of the layer");
+    if (!m_isMeasured) return Document::tr("Output error of the network");
     switch (m_table->metric) {
         case SensitivityMetric::Top1:
             return Document::tr("Top-1 accuracy");

@@ -106,6 +106,7 @@ private:
     std::vector<double> m_ratios;
     std::vector<CompressionMethod> m_methods;
     bool m_isMeasured = false;
+    bool m_isNoise = false;  ///< losses are noise at the network's outputs
     bool m_isInPoints = false;
     int m_measured = 0;
     int m_cells = 0;

@@ -59,7 +59,7 @@ plots::SensitivityCell CompressionView::cell(const Row& row, double ratio,
     }
     if (!best) return result;
     if (!best->score) {
-        if (!best->predictedError && !m_isMeasured) return result;
+        if (!best->prediction() && !m_isMeasured) return result;
         result.state = plots::CellState::Predicted;
         result.change = m_isInPoints ? -bestLoss : 100 * bestLoss;
         return result;

@@ -20,8 +20,9 @@ namespace equant {
 namespace {
 
 constexpr std::size_t kBatch = 8;
-constexpr double kWeightStep = 1.5;
-constexpr double kMostWeight = 3;
+constexpr double kExponentStep = 0.5;
+constexpr double kLeastExponent = -1;
+constexpr double kMostExponent = 1.5;
 constexpr double kTolerance = 5e-3;  ///< of the model's cost, beyond which a target counts as missed
 
 std::vector<double> ratiosOf(const FlowOptions& options) {
@@ -57,76 +58,105 @@ public:
         auto reference = Executor::create(m_model);
         if (!reference) return fail(reference.error());
         m_reference = std::move(*reference);
-        auto table = predict(m_model, m_options.factorizations);
-        if (!table) return fail(table.error());
-        FlowResult result;
-        result.metric = m_options.metric.value_or(SensitivityMetric::SqnrDb);
+        std::vector<CompressionMethod> factorizations = m_options.methods;
+        const bool isPruning = std::erase(factorizations, CompressionMethod::ChannelPruning) > 0;
+        if (!factorizations.empty()) {
+            auto table = predict(m_model, factorizations);
+            if (!table) return fail(table.error());
+            m_factorizing = std::move(*table);
+        }
+        m_result.metric = m_options.metric.value_or(SensitivityMetric::SqnrDb);
         const std::size_t last = std::max<std::size_t>(m_options.divisions, 2) - 1;
         const auto shareOf = [&](std::size_t k) {
             return std::pow(m_options.macsRatio, 1 - static_cast<double>(k) / static_cast<double>(last));
         };
-        Weights weights;
-        const auto attempt = [&](double share, const Weights& with) -> Result<double> {
-            auto outcome = tryDivision(*table, share, with, result.baseline);
-            if (!outcome) return fail(outcome.error());
-            if (onCandidate) onCandidate(outcome->report);
-            const double score = scoreBy(result.metric, outcome->report.score);
-            const bool isBetter = result.candidates.empty() || isAhead(outcome->report, result);
-            result.candidates.push_back(std::move(outcome->report));
-            if (isBetter) {
-                result.best = result.candidates.size() - 1;
-                result.model = std::move(outcome->model);
-            }
-            return score;
-        };
-        const auto search = [&](double share, double Weights::*weight) -> Status {
-            return searchWeight(
-                [&](double value) {
-                    Weights with = weights;
-                    with.*weight = value;
-                    return attempt(share, with);
-                },
-                weights.*weight);
-        };
+        const Attempt attempt = [&](double share, const Way& way) { return tryOut(share, way, onCandidate); };
+        Way way{factorizations};
         // One way that does not work here (nothing to factorize, nothing to prune) leaves the others.
         std::optional<Error> failure;
-        const auto keep = [&](const Status& done) {
+        const auto mayGoOn = [&](const Status& done) {
             if (!done) failure = done.error();
             return done || done.error().code != ErrorCode::Cancelled;
         };
-        if (!keep(search(shareOf(0), &Weights::factorizing))) return fail(*failure);
-        if (!keep(search(1, &Weights::pruning))) return fail(*failure);
-        for (std::size_t k = 1; k < last; ++k) {
-            const auto score = attempt(shareOf(k), weights);
-            if (!keep(score ? Status{} : fail(score.error()))) return fail(*failure);
+        if (!factorizations.empty() && !mayGoOn(searchFactorization(way, shareOf(0), attempt))) return fail(*failure);
+        if (isPruning && !mayGoOn(searchExponent(way.pruning, [&] { return attempt(1, way); }))) return fail(*failure);
+        for (std::size_t k = 1; k < last && isPruning && !factorizations.empty(); ++k) {
+            const auto score = attempt(shareOf(k), way);
+            if (!mayGoOn(score ? Status{} : fail(score.error()))) return fail(*failure);
         }
-        if (result.candidates.empty()) return fail(*failure);
-        return result;
+        if (m_result.candidates.empty() && failure) return fail(*failure);
+        if (m_result.candidates.empty())
+            return fail(ErrorCode::InvalidArgument, "There are no methods to try.", "Allow at least one.");
+        return std::move(m_result);
     }
 
 private:
-    /// SolverOptions::depthWeight of the two halves.
-    struct Weights {
-        double factorizing = 0;
-        double pruning = 0;
+    /// What distinguishes candidates of one division.
+    struct Way {
+        std::vector<CompressionMethod> factorizations;  ///< that compete in every layer
+        double factorizing = 1;                         ///< SolverOptions::noiseExponent of the two halves
+        double pruning = 1;
     };
+    using Attempt = std::function<Result<double>(double share, const Way& way)>;
 
-    /// Climbs from 0 in the direction that helps; `best` is where it ends.
-    static Status searchWeight(const std::function<Result<double>(double)>& attempt, double& best) {
-        const auto first = attempt(0);
-        if (!first) return fail(first.error());
-        best = 0;
-        double highest = *first;
-        for (const double direction : {kWeightStep, -kWeightStep}) {
-            for (double weight = direction; std::abs(weight) <= kMostWeight; weight += direction) {
-                const auto score = attempt(weight);
-                if (!score) return fail(score.error());
-                if (!(*score > highest)) break;
-                highest = *score;
-                best = weight;
-            }
-            if (best != 0) break;
+    /// Tries one candidate, keeps it if it is ahead, and returns its score.
+    Result<double> tryOut(double share, const Way& way, const std::function<void(const FlowCandidate&)>& onCandidate) {
+        auto outcome = tryDivision(share, way);
+        if (!outcome) return fail(outcome.error());
+        if (onCandidate) onCandidate(outcome->report);
+        const double score = scoreBy(m_result.metric, outcome->report.score);
+        const bool isBetter = m_result.candidates.empty() || isAhead(outcome->report, m_result);
+        m_result.candidates.push_back(std::move(outcome->report));
+        if (isBetter) {
+            m_result.best = m_result.candidates.size() - 1;
+            m_result.model = std::move(outcome->model);
         }
+        return score;
+    }
+
+    /// All methods together or one of them alone, whichever is best; then the exponent for it.
+    static Status searchFactorization(Way& way, double share, const Attempt& attempt) {
+        std::vector<std::vector<CompressionMethod>> sets{way.factorizations};
+        if (way.factorizations.size() > 1)
+            for (const CompressionMethod method : way.factorizations) sets.push_back({method});
+        std::optional<double> highest;
+        for (const auto& set : sets) {
+            Way with = way;
+            with.factorizations = set;
+            const auto score = attempt(share, with);
+            // Alone, a method may apply to no layer at all.
+            if (!score && (set == sets.front() || score.error().code == ErrorCode::Cancelled))
+                return fail(score.error());
+            if (!score || (highest && *score <= *highest)) continue;
+            highest = *score;
+            way.factorizations = set;
+        }
+        return searchExponent(
+            way.factorizing, [&] { return attempt(share, way); }, highest);
+    }
+
+    /// Climbs from the exponent as it is, in the direction that helps, and leaves it at the best one. `here`: the score
+    /// where it begins, if that is known.
+    static Status searchExponent(double& exponent, const std::function<Result<double>()>& attempt,
+                                 std::optional<double> here = {}) {
+        if (!here) {
+            const auto first = attempt();
+            if (!first) return fail(first.error());
+            here = *first;
+        }
+        const double start = exponent;
+        double best = start;
+        for (const double step : {-kExponentStep, kExponentStep}) {
+            for (exponent = start + step; exponent >= kLeastExponent && exponent <= kMostExponent; exponent += step) {
+                const auto score = attempt();
+                if (!score) return fail(score.error());
+                if (!(*score > *here)) break;
+                here = *score;
+                best = exponent;
+            }
+            if (best != start) break;
+        }
+        exponent = best;
         return {};
     }
 
@@ -147,18 +177,20 @@ private:
     }
 
     /// Factorized down to `share` of the MACs, then pruned down to the target.
-    Result<Outcome<FlowCandidate>> tryDivision(const SensitivityTable& table, double share, const Weights& weights,
-                                               Score& baseline) {
+    Result<Outcome<FlowCandidate>> tryDivision(double share, const Way& way) {
         const auto start = std::chrono::steady_clock::now();
         FlowCandidate candidate;
         const auto compressor = Compressor::create(m_model, &m_cache.view(), m_options.compress);
         if (!compressor) return fail(compressor.error());
         candidate.plan.model = contentHash(m_model);
         candidate.plan.multiple = m_options.multiple;
-        candidate.depthWeight = share < 1 ? weights.factorizing : weights.pruning;
+        candidate.noiseExponent = share < 1 ? way.factorizing : way.pruning;
         if (share < 1) {
-            const SolverOptions solver{
-                {share, {}, {}}, m_options.locks, m_options.excluded, weights.factorizing, false};
+            candidate.methods = way.factorizations;
+            SensitivityTable table = m_factorizing;
+            for (LayerSensitivity& row : table.layers)
+                if (std::ranges::find(way.factorizations, row.method) == way.factorizations.end()) row.cells.clear();
+            const SolverOptions solver{{share, {}, {}}, m_options.locks, m_options.excluded, way.factorizing, false};
             auto solved = solvePlan(table, solver);
             if (!solved) return fail(solved.error());
             candidate.limitedBy = solved->limitedBy;
@@ -169,7 +201,8 @@ private:
         if (!now) return fail(now.error());
         candidate.factorizedRatio = m_macs > 0 ? static_cast<double>(now->macs) / m_macs : 1;
         if (share > m_options.macsRatio * 1.0001) {
-            const auto planned = choosePruning(**compressor, weights.pruning, candidate);
+            candidate.methods.push_back(CompressionMethod::ChannelPruning);
+            const auto planned = choosePruning(**compressor, way.pruning, candidate);
             if (!planned) return fail(planned.error());
             if (const auto done = (*compressor)->prune(candidate.plan, m_job); !done) return fail(done.error());
         }
@@ -185,7 +218,7 @@ private:
         auto scores = evaluateAll({m_reference, *executor}, m_reference, m_evaluation,
                                   {m_options.compress.threads, kBatch}, {m_job.stop, nullptr});
         if (!scores) return fail(scores.error());
-        baseline = (*scores)[0];
+        m_result.baseline = (*scores)[0];
         candidate.score = (*scores)[1];
         if (m_options.shouldTime) {
             const auto latency = measureLatency(*m_reference, **executor, {m_job.stop, nullptr});
@@ -197,7 +230,7 @@ private:
     }
 
     /// What pruning costs, with the layers and channels left out that it must not touch.
-    Result<SensitivityTable> pruningTable(const Compressor& compressor) const {
+    Result<SensitivityTable> pruningTable(const Compressor& compressor, bool isFactorized) const {
         const Model& model = compressor.model();
         auto table = predict(model, {CompressionMethod::ChannelPruning});
         if (!table) return table;
@@ -210,21 +243,24 @@ private:
                 !m_options.shouldPruneStreams && node != model.graph.nodes.end() &&
                 isResidual(*analysis, model.graph,
                            channelGroup(*analysis, static_cast<std::size_t>(node - model.graph.nodes.begin())));
-            if (origin.empty() || m_options.excluded.contains(origin) || m_options.locks.contains(origin) || isStream)
-                row.cells.clear();
+            // Factorized first, a locked layer has got its ratio already.
+            const bool isLocked = isFactorized && m_options.locks.contains(origin);
+            if (origin.empty() || m_options.excluded.contains(origin) || isLocked || isStream) row.cells.clear();
         }
         return table;
     }
 
     /// Adds to the candidate's plan what is still missing to the target.
-    Status choosePruning(const Compressor& compressor, double depthWeight, FlowCandidate& candidate) {
+    Status choosePruning(const Compressor& compressor, double noiseExponent, FlowCandidate& candidate) {
         const bool isWhole = candidate.plan.choices.empty();
-        auto table = isWhole && m_wholePruning ? Result<SensitivityTable>(*m_wholePruning) : pruningTable(compressor);
+        auto table =
+            isWhole && m_wholePruning ? Result<SensitivityTable>(*m_wholePruning) : pruningTable(compressor, !isWhole);
         if (!table) return fail(table.error());
         if (isWhole) m_wholePruning = *table;
         SolverOptions solver;
-        solver.depthWeight = depthWeight;
+        solver.noiseExponent = noiseExponent;
         solver.target.macsRatio = std::min(1.0, m_options.macsRatio / candidate.factorizedRatio);
+        if (isWhole) solver.locks = m_options.locks;
         const auto solved = solvePlanFor(compressor.model(), *table, solver);
         if (!solved) return fail(solved.error());
         candidate.limitedBy = solved->isTargetMet ? "" : solved->limitedBy;
@@ -244,7 +280,9 @@ private:
     BatchCache m_cache;
     std::shared_ptr<Executor> m_reference;
     double m_macs = 0;
-    std::optional<SensitivityTable> m_wholePruning;  ///< of the network as it came
+    SensitivityTable m_factorizing;                  ///< of the network as it came
+    std::optional<SensitivityTable> m_wholePruning;  ///< likewise
+    FlowResult m_result;
 };
 
 }  // namespace

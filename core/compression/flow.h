@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recommended way to a compressed network: factorize down to a larger share of the cost, prune channels for the
 // rest, try several divisions of the work and keep the best. Source: AIMET's compression guidebook (first SVD, then
-// channel pruning; ratios multiply). Divisions and the weight of depth are chosen here by measuring.
+// channel pruning; ratios multiply). Methods, divisions and the solver's noise exponents are chosen here by measuring.
 #pragma once
 
 #include <functional>
@@ -20,9 +20,10 @@ struct FlowOptions {
     double macsRatio = 0.5;  ///< of the whole model, at most
     std::size_t divisions =
         4;  ///< shares of the MACs tried for the factorized network: macsRatio^(k / (divisions - 1))
-    std::vector<CompressionMethod> factorizations{CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd};
-    std::vector<double> ratios;  ///< candidates per layer; empty: 0.10 to 0.95 in steps of 0.05
-    std::map<std::string, double> locks;
+    std::vector<CompressionMethod> methods{CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd,
+                                           CompressionMethod::ChannelPruning};
+    std::vector<double> ratios;           ///< candidates per layer; empty: 0.10 to 0.95 in steps of 0.05
+    std::map<std::string, double> locks;  ///< layer -> ratio; 1: leave alone
     std::set<std::string> excluded;
     /// Also prune channels that residual streams share. Every block behind loses them, and no layer can make up for it.
     bool shouldPruneStreams = false;
@@ -37,8 +38,9 @@ struct FlowOptions {
 
 struct FlowCandidate {
     double factorizedRatio = 1;  ///< share of the MACs that the factorizations leave; 1: channel pruning alone
-    double depthWeight = 0;      ///< of the solver: that of the factorizations, or of the pruning where it is alone
-    CompressionPlan plan;        ///< the whole candidate: compress() with it gives the same network
+    double noiseExponent = 0;    ///< of the solver: that of the factorizations, or of the pruning where it is alone
+    std::vector<CompressionMethod> methods;  ///< that could compete in it
+    CompressionPlan plan;                    ///< the whole candidate: compress() with it gives the same network
     CompressionReport report;
     Score score;            ///< on the evaluation data, against the uncompressed network
     std::string limitedBy;  ///< why the target was not met; empty when it was

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/base/parallel.h"
 #include "core/passes/layer_weights.h"
@@ -231,12 +232,14 @@ std::vector<double> predictedErrors(CompressionMethod method, const LayerGeometr
                                     const LayerMoments& moments, const std::vector<std::int64_t>& sizes,
                                     const std::stop_token& stop) {
     const auto problems = problemsOf(matrix.weight, moments);
-    const auto form = formsOf(method, layer, true)[0];
-    const FormFitter fitter(form, layer, problems, moments);
-    std::vector<double> errors;
-    for (const auto size : sizes) {
-        if (stop.stop_requested()) break;
-        errors.push_back(fitter.fit(rankOf(form, layer, size, {}), kPredictionSweeps, stop).error);
+    std::vector<double> errors(sizes.size(), std::numeric_limits<double>::infinity());
+    for (const SplitForm form : formsOf(method, layer, true)) {
+        const FormFitter fitter(form, layer, problems, moments);
+        for (std::size_t i = 0; i < sizes.size() && !stop.stop_requested(); ++i) {
+            const SplitBudget budget{CostMetric::Macs, costAtSize(method, layer, sizes[i]).macs, 1};
+            const auto rank = rankOf(form, layer, sizes[i], budget);
+            if (rank > 0) errors[i] = std::min(errors[i], fitter.fit(rank, kPredictionSweeps, stop).error);
+        }
     }
     return errors;
 }

@@ -86,14 +86,14 @@ void breakTies(const SensitivityTable& table, CellLosses& losses) {
     for (std::size_t row = 0; row < table.layers.size(); ++row) {
         for (std::size_t cell = 0; cell < table.layers[row].cells.size(); ++cell) {
             largestLoss = std::max(largestLoss, losses.loss[row][cell]);
-            largestError = std::max(largestError, table.layers[row].cells[cell].predictedError.value_or(0));
+            largestError = std::max(largestError, table.layers[row].cells[cell].prediction().value_or(0));
         }
     }
     if (largestError <= 0) return;
     const double share = kTieShare * (largestLoss > 0 ? largestLoss : 1) / largestError;
     for (std::size_t row = 0; row < table.layers.size(); ++row)
         for (std::size_t cell = 0; cell < table.layers[row].cells.size(); ++cell)
-            losses.loss[row][cell] += share * table.layers[row].cells[cell].predictedError.value_or(0);
+            losses.loss[row][cell] += share * table.layers[row].cells[cell].prediction().value_or(0);
 }
 
 }  // namespace
@@ -122,36 +122,40 @@ std::vector<double> nonIncreasing(std::vector<double> values, std::vector<double
 
 CellLosses lossesOf(const SensitivityTable& table) {
     CellLosses result;
+    result.isNoise = true;
     LossCurve curve;
     for (const LayerSensitivity& layer : table.layers) {
         for (const SensitivityCell& cell : layer.cells) {
             const auto measured = measuredLoss(table, cell);
             result.isMeasured = result.isMeasured || measured.has_value();
-            if (measured && cell.predictedError) curve.add(*cell.predictedError, *measured);
+            result.isNoise = result.isNoise && cell.predictedNoise.has_value();
+            if (measured && cell.prediction()) curve.add(*cell.prediction(), *measured);
         }
     }
     curve.fit();
     for (const LayerSensitivity& layer : table.layers) {
         std::vector<double> losses;
         for (const SensitivityCell& cell : layer.cells) {
-            const double error = cell.predictedError.value_or(0);
+            const double error = cell.prediction().value_or(0);
             losses.push_back(result.isMeasured ? combined(measuredLoss(table, cell),
-                                                          cell.predictedError ? curve.at(error) : std::nullopt)
+                                                          cell.prediction() ? curve.at(error) : std::nullopt)
                                                : error);
         }
         losses = nonIncreasing(losses, std::vector<double>(losses.size(), 1));
         for (double& loss : losses) loss = std::max(0.0, loss);
         result.loss.push_back(std::move(losses));
     }
-    if (result.isMeasured) breakTies(table, result);
+    if (result.isMeasured) {
+        result.isNoise = table.metric == SensitivityMetric::SqnrDb;
+        breakTies(table, result);
+    }
     return result;
 }
 
 std::optional<double> scoreAt(const SensitivityTable& table, const CellLosses& losses, double total) {
-    if (!losses.isMeasured) return std::nullopt;
     if (table.metric == SensitivityMetric::SqnrDb)
-        return total > 0 ? std::optional(-10 * std::log10(total)) : std::nullopt;
-    if (!table.baseline) return std::nullopt;
+        return losses.isNoise && total > 0 ? std::optional(-10 * std::log10(total)) : std::nullopt;
+    if (!losses.isMeasured || !table.baseline) return std::nullopt;
     return std::max(0.0, *table.baseline - total);
 }
 

@@ -61,6 +61,7 @@ Result<SensitivityTable> predictSensitivity(const SensitivityStudy& study, const
     SensitivityTable table;
     table.model = study.modelHash();
     table.total = study.total();
+    table.metric = SensitivityMetric::SqnrDb;  // what predicted noise is; measuring chooses anew
     for (auto& row : rows) {
         if (!row) return fail(row.error());
         table.layers.push_back(std::move(*row));

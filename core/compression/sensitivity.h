@@ -29,6 +29,10 @@ struct SensitivityCell {
     /// Squared error of the layer's output, sum |y - y'|^2 / sum |v|^2: v is the value that y ends up in, the sum where
     /// y is a branch that is only added to another, otherwise y.
     std::optional<double> predictedError;
+    /// What of it arrives at the network's outputs: noise power over their power, so that -10 log10 of it is an SQNR.
+    std::optional<double> predictedNoise;
+    /// What is expected to be lost: the noise where it is known, else the error.
+    [[nodiscard]] std::optional<double> prediction() const { return predictedNoise ? predictedNoise : predictedError; }
     std::optional<double> score;       ///< of the whole network; absent: not measured
     std::optional<Interval> interval;  ///< 95 %, of `score`
     std::size_t samples = 0;           ///< evaluation samples behind `score`
@@ -54,7 +58,7 @@ struct SensitivityTable {
     LayerCost total;                       ///< of the whole model
     double seconds = 0;
     double forwardEquivalents = 0;          ///< full forward passes over the evaluation data that the measurement took
-    std::optional<double> rankCorrelation;  ///< Spearman, between predicted errors and measured score losses
+    std::optional<double> rankCorrelation;  ///< Spearman, between predictions and measured score losses
 };
 
 struct SensitivityOptions {
@@ -64,6 +68,7 @@ struct SensitivityOptions {
     CompressOptions compress;
     std::int64_t multiple = 1;
     std::size_t calibrationSamples = 100;            ///< for the statistics
+    std::size_t probeSamples = 32;                   ///< of them: for the way of noise to the outputs; 0: not asked
     std::size_t evaluationSamples = 0;               ///< per cell; 0: all
     std::size_t rounds = 0;                          ///< 1: only the middle ratio, 2: the quarters too, ...; 0: all
     std::size_t budgetBytes = std::size_t{1} << 30;  ///< for checkpoints

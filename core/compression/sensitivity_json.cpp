@@ -31,9 +31,9 @@ json asJson(const LayerSensitivity& layer) {
                 {"parameters", layer.cost.parameters},
                 {"full_rank", layer.fullSize}};
     if (!layer.skipped.empty()) object["skipped"] = layer.skipped;
-    json ratios, actual, ranks, scores, low, high, samples, errors, savedMacs, savedParameters;
+    json ratios, actual, ranks, scores, low, high, samples, errors, noise, savedMacs, savedParameters;
     for (json* column :
-         {&ratios, &actual, &ranks, &scores, &low, &high, &samples, &errors, &savedMacs, &savedParameters})
+         {&ratios, &actual, &ranks, &scores, &low, &high, &samples, &errors, &noise, &savedMacs, &savedParameters})
         *column = json::array();
     for (const SensitivityCell& cell : layer.cells) {
         ratios.push_back(cell.ratio);
@@ -44,6 +44,7 @@ json asJson(const LayerSensitivity& layer) {
         high.push_back(cell.interval ? number(cell.interval->high) : json());
         samples.push_back(cell.samples);
         errors.push_back(number(cell.predictedError));
+        noise.push_back(number(cell.predictedNoise));
         savedMacs.push_back(cell.saved.macs);
         savedParameters.push_back(cell.saved.parameters);
     }
@@ -53,6 +54,7 @@ json asJson(const LayerSensitivity& layer) {
                    {"score_high", high},
                    {"samples", samples},
                    {"predicted_errors", errors},
+                   {"predicted_noise", noise},
                    {"actual_ratios", actual},
                    {"ranks", ranks},
                    {"saved_macs", savedMacs},
@@ -85,6 +87,7 @@ Result<LayerSensitivity> readLayer(const json& object, const json& root) {
         if (low && high) cell.interval = Interval{*low, *high};
         cell.samples = static_cast<std::size_t>(readNumber(column("samples", i)).value_or(0));
         cell.predictedError = readNumber(column("predicted_errors", i));
+        cell.predictedNoise = readNumber(column("predicted_noise", i));
         cell.saved.macs = readNumber(column("saved_macs", i)).value_or((1 - cell.actualRatio) * layer.cost.macs);
         cell.saved.parameters =
             readNumber(column("saved_parameters", i)).value_or((1 - cell.actualRatio) * layer.cost.parameters);

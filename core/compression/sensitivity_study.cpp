@@ -10,6 +10,7 @@
 #include "core/compression/layer_fit.h"
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
+#include "core/compression/noise_gain.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 
@@ -80,8 +81,41 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
                        {options.compress.positionsPerSample, options.compress.seed, options.compress.threads}, job);
     if (!moments) return fail(moments.error());
     for (std::size_t i = 0; i < requests.size(); ++i) study.m_moments.emplace(outputs[i], std::move((*moments)[i]));
+    if (const auto done = study.probe(samples, options, job); !done) return fail(done.error());
     study.m_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return study;
+}
+
+Status SensitivityStudy::probe(const Dataset& calibration, const SensitivityOptions& options, const JobContext& job) {
+    if (options.probeSamples == 0) return {};
+    std::vector<NoiseProbe> probes;
+    std::vector<double*> gains;
+    for (const CompressibleLayer& layer : m_layers) {
+        const std::string& output = outputOf(m_model, layer);
+        const auto moments = m_moments.find(output);
+        if (moments == m_moments.end()) continue;
+        const std::int64_t kernel = layer.geometry.kernelHeight * layer.geometry.kernelWidth;
+        bool isSplit = false, isPruned = false;
+        for (const CompressionMethod method : options.methods)
+            if (layer.can(method)) (isFactorization(method) ? isSplit : isPruned) = true;
+        NoiseGains& gain = m_gains[output];
+        if (isSplit) {
+            probes.push_back({output, &moments->second, 0});
+            gains.push_back(&gain.split);
+        }
+        if (isPruned) {
+            probes.push_back({output, &moments->second, kernel});
+            gains.push_back(&gain.pruned);
+        }
+    }
+    const SpreadSubset samples(calibration, options.probeSamples);
+    auto scorer = CandidateScorer::create(m_model, samples, options.budgetBytes, options.compress.threads, job);
+    if (!scorer) return fail(scorer.error());
+    job.begin("following noise to the outputs", static_cast<std::int64_t>(probes.size()));
+    const auto found = noiseGains(m_model, probes, **scorer, options.compress.seed, job);
+    if (!found) return fail(found.error());
+    for (std::size_t i = 0; i < gains.size(); ++i) *gains[i] = (*found)[i];
+    return {};
 }
 
 Result<LayerSensitivity> SensitivityStudy::row(std::size_t layer, CompressionMethod method,
@@ -117,6 +151,11 @@ Result<LayerSensitivity> SensitivityStudy::row(std::size_t layer, CompressionMet
         isFactorization(method) ? fillSvdCells(layer, row, options, stop) : fillPruningCells(layer, row, options, stop);
     if (!filled) return fail(filled.error());
     if (row.cells.empty()) row.skipped = "None of its channels can go at these ratios.";
+    if (const auto gain = m_gains.find(outputOf(m_model, site)); gain != m_gains.end())
+        for (SensitivityCell& cell : row.cells)
+            if (cell.predictedError)
+                cell.predictedNoise =
+                    *cell.predictedError * (isFactorization(method) ? gain->second.split : gain->second.pruned);
     return row;
 }
 

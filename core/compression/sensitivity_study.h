@@ -37,6 +37,12 @@ public:
                             const SensitivityOptions& options, const std::stop_token& stop) const;
 
 private:
+    /// NoiseProbe: what becomes of a layer's error, by what is done to it.
+    struct NoiseGains {
+        double split = 0;
+        double pruned = 0;
+    };
+    [[nodiscard]] Status probe(const Dataset& calibration, const SensitivityOptions& options, const JobContext& job);
     [[nodiscard]] Status fillSvdCells(std::size_t layer, LayerSensitivity& row, const SensitivityOptions& options,
                                       const std::stop_token& stop) const;
     [[nodiscard]] Status fillPruningCells(std::size_t layer, LayerSensitivity& row, const SensitivityOptions& options,
@@ -47,7 +53,8 @@ private:
     double m_seconds = 0;
     FactMap m_facts;
     std::vector<CompressibleLayer> m_layers;
-    LayerMomentMap m_moments;  ///< by the value a layer computes
+    LayerMomentMap m_moments;                   ///< by the value a layer computes
+    std::map<std::string, NoiseGains> m_gains;  ///< likewise
     ChannelAnalysis m_channels;
     std::map<std::vector<int>, std::size_t> m_firstReader;  ///< of the channels that may go: first layer that can
     LayerCost m_total;

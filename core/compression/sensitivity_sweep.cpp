@@ -5,19 +5,16 @@
 #include <cmath>
 #include <set>
 
+#include "core/compression/candidate_scorer.h"
 #include "core/compression/sensitivity.h"
 #include "core/compression/sensitivity_study.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/correlation.h"
-#include "core/metrics/tally.h"
-#include "core/runtime/prefix_reuse.h"
 
 namespace equant {
 
 namespace {
-
-constexpr std::size_t kBatch = 8;
 
 class Stopwatch {
 public:
@@ -61,69 +58,6 @@ std::vector<CellIndex> measuringOrder(const SensitivityTable& table, std::size_t
                 if (round.contains(table.layers[layer].cells[cell].ratio)) order.push_back({layer, cell});
     return order;
 }
-
-/// Runs the network and its candidates over the evaluation data and turns outputs into scores.
-class Sweep {
-public:
-    static Result<std::unique_ptr<Sweep>> create(const Model& model, const Dataset& evaluation,
-                                                 const SensitivityOptions& options, const JobContext& job) {
-        auto sweep = std::unique_ptr<Sweep>(new Sweep(evaluation));
-        const BatchSource source = batchesOf(evaluation, kBatch);
-        auto reuse = PrefixReuse::create(model, source.batches, source.load,
-                                         {options.budgetBytes, options.compress.threads, {}});
-        if (!reuse) return fail(reuse.error());
-        sweep->m_reuse = std::move(*reuse);
-        sweep->m_reference.resize(source.batches);
-        const auto ran = sweep->m_reuse->run(model, {},
-                                             [&](std::size_t batch, const std::vector<Tensor>& outputs) {
-                                                 sweep->m_reference[batch] = outputs;
-                                                 return Status{};
-                                             },
-                                             {}, {job.stop, nullptr});
-        if (!ran) return fail(ran.error());
-        sweep->m_passes += ran->forwardEquivalents;
-        Tally total;
-        for (std::size_t batch = 0; batch < source.batches; ++batch)
-            total.merge(sweep->tally(batch, sweep->m_reference[batch]));
-        sweep->m_baseline = total.score();
-        return sweep;
-    }
-
-    [[nodiscard]] const Score& baseline() const { return m_baseline; }
-    [[nodiscard]] double passes() const { return m_passes; }
-
-    Result<Score> score(const Model& candidate, const JobContext& job) {
-        std::vector<Tally> tallies(m_reference.size());
-        const auto ran = m_reuse->run(candidate, {},
-                                      [&](std::size_t batch, const std::vector<Tensor>& outputs) {
-                                          tallies[batch] = tally(batch, outputs);
-                                          return Status{};
-                                      },
-                                      {}, {job.stop, nullptr});
-        if (!ran) return fail(ran.error());
-        m_passes += ran->forwardEquivalents;
-        Tally total;
-        for (const Tally& part : tallies) total.merge(part);
-        return total.score();
-    }
-
-private:
-    explicit Sweep(const Dataset& evaluation) : m_evaluation(evaluation) {}
-
-    [[nodiscard]] Tally tally(std::size_t batch, const std::vector<Tensor>& outputs) const {
-        std::vector<std::optional<std::int64_t>> labels;
-        const std::size_t first = batch * kBatch;
-        for (std::size_t i = first; i < std::min(first + kBatch, m_evaluation.size()); ++i)
-            labels.push_back(m_evaluation.label(i));
-        return tallyBatch(outputs, labels, m_reference[batch]);
-    }
-
-    const Dataset& m_evaluation;
-    std::unique_ptr<PrefixReuse> m_reuse;
-    std::vector<std::vector<Tensor>> m_reference;
-    Score m_baseline;
-    double m_passes = 0;
-};
 
 /// What a score says by the table's metric, with its interval.
 void writeScore(const Score& score, SensitivityMetric metric, std::optional<double>& value,
@@ -169,8 +103,8 @@ void updateCorrelation(SensitivityTable& table) {
     std::vector<double> predicted, measured;
     for (const auto& layer : table.layers) {
         for (const auto& cell : layer.cells) {
-            if (!cell.predictedError || !cell.score) continue;
-            predicted.push_back(*cell.predictedError);
+            if (!cell.prediction() || !cell.score) continue;
+            predicted.push_back(*cell.prediction());
             measured.push_back(-*cell.score);
         }
     }
@@ -216,11 +150,12 @@ Result<SensitivityTable> measureSensitivity(const SensitivityStudy& study, const
     table.data = samples.fingerprint();
     const auto order = measuringOrder(table, options.rounds);
     job.begin("measuring the uncompressed network", 0);
-    const auto sweep = Sweep::create(study.model(), samples, options, job);
-    if (!sweep) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(sweep.error());
-    chooseMetric(table, options.metric, (*sweep)->baseline());
+    const auto scorer =
+        CandidateScorer::create(study.model(), samples, options.budgetBytes, options.compress.threads, job);
+    if (!scorer) return job.stopped() ? Result<SensitivityTable>(std::move(table)) : fail(scorer.error());
+    chooseMetric(table, options.metric, (*scorer)->baseline());
     if (table.metric != SensitivityMetric::SqnrDb)
-        writeScore((*sweep)->baseline(), table.metric, table.baseline, table.baselineInterval);
+        writeScore((*scorer)->baseline(), table.metric, table.baseline, table.baselineInterval);
 
     job.begin("measuring sensitivity", static_cast<std::int64_t>(order.size()));
     for (const CellIndex& at : order) {
@@ -228,20 +163,20 @@ Result<SensitivityTable> measureSensitivity(const SensitivityStudy& study, const
         SensitivityCell& cell = layer.cells[at.cell];
         if (!cell.score) {
             const auto candidate = study.candidate(layer.name, layer.method, cell.size, options, job.stop);
-            const auto score = candidate ? (*sweep)->score(*candidate, job) : Result<Score>(fail(candidate.error()));
+            const auto score = candidate ? (*scorer)->score(*candidate, job) : Result<Score>(fail(candidate.error()));
             if (job.stopped()) break;
             if (!score) return fail(score.error());
             writeScore(*score, table.metric, cell.score, cell.interval);
             cell.samples = score->samples;
             table.seconds = secondsBefore + watch.seconds();
-            table.forwardEquivalents = passesBefore + (*sweep)->passes();
+            table.forwardEquivalents = passesBefore + (*scorer)->passes();
             updateCorrelation(table);
             if (onCell) onCell(table, at.layer, at.cell);
         }
         job.advance();
     }
     table.seconds = secondsBefore + watch.seconds();
-    table.forwardEquivalents = passesBefore + (*sweep)->passes();
+    table.forwardEquivalents = passesBefore + (*scorer)->passes();
     return table;
 }
 

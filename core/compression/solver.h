@@ -23,9 +23,10 @@ struct SolverOptions {
     SolverTarget target;
     std::map<std::string, double> locks;  ///< layer -> ratio the user fixed (1: leave alone)
     std::set<std::string> excluded;       ///< never compressed
-    /// Losses count exp(depthWeight) times as much in the last layer as in the first: above 0 where layers behind make
-    /// up for what those in front lose. Which value serves a network best is found by trying (core/compression/flow.h).
-    double depthWeight = 0;
+    /// How much a layer's way to the outputs counts in the choice: 1 the noise that arrives there, 0 the layer's own
+    /// error, below 0 layers count more the less noise of theirs arrives. Layers behind are refitted and make up for a
+    /// part of what arrives, so that less than 1 may serve a network better; found by trying (flow.h).
+    double noiseExponent = 1;
     bool isGreedy = false;  ///< AIMET's threshold search on one cost metric instead of the exact solver
 };
 
@@ -35,8 +36,8 @@ struct SolvedPlan {
     std::string limitedBy;  ///< when not met: what limits it, one sentence
 };
 
-/// Exact: multiple-choice knapsack over additive losses (measured score losses, or predicted errors where the table has
-/// no scores). InvalidArgument: no target, locks of unknown layers, ratios outside (0, 1].
+/// Exact: multiple-choice knapsack over additive losses (measured score losses, or predictions where the table has no
+/// scores). InvalidArgument: no target, locks of unknown layers, ratios outside (0, 1].
 Result<SolvedPlan> solvePlan(const SensitivityTable& table, const SolverOptions& options);
 
 /// Solutions over the range of budgets: what the trade-off plot shows. Cheapest first.

@@ -101,8 +101,8 @@ private slots:
     void stopsAndRefuses();
     void readersOfTheSameChannelsAreOneRow();
     void pruningBudgetsHoldOnTheModel();
-    void depthDecidesBetweenEqualLayers_data();
-    void depthDecidesBetweenEqualLayers();
+    void noiseExponentDecidesBetweenEqualErrors_data();
+    void noiseExponentDecidesBetweenEqualErrors();
 };
 
 void TestFlow::keepsTheBestCandidate() {
@@ -218,15 +218,16 @@ void TestFlow::pruningBudgetsHoldOnTheModel() {
     }
 }
 
-void TestFlow::depthDecidesBetweenEqualLayers_data() {
-    QTest::addColumn<double>("weight");
+void TestFlow::noiseExponentDecidesBetweenEqualErrors_data() {
+    QTest::addColumn<double>("exponent");
     QTest::addColumn<QString>("compressed");
-    QTest::newRow("front") << 2.0 << "first";
-    QTest::newRow("back") << -2.0 << "last";
+    QTest::newRow("what arrives") << 1.0 << "last";
+    QTest::newRow("a part of it") << 0.5 << "last";
+    QTest::newRow("against it") << -0.5 << "first";
 }
 
-void TestFlow::depthDecidesBetweenEqualLayers() {
-    QFETCH(double, weight);
+void TestFlow::noiseExponentDecidesBetweenEqualErrors() {
+    QFETCH(double, exponent);
     QFETCH(QString, compressed);
     SensitivityTable table;
     table.total = {2, 2};
@@ -238,17 +239,19 @@ void TestFlow::depthDecidesBetweenEqualLayers() {
         cell.ratio = cell.actualRatio = 0.5;
         cell.saved = {0.5, 0.5};
         cell.predictedError = 0.1;
+        cell.predictedNoise = layer.name == "first" ? 0.2 : 0.05;
         layer.cells = {cell};
         table.layers.push_back(layer);
     }
     SolverOptions options;
     options.target.macsRatio = 0.75;
-    options.depthWeight = weight;
+    options.noiseExponent = exponent;
     const auto solved = solvePlan(table, options);
     QVERIFY(solved && solved->isTargetMet);
     QCOMPARE(solved->plan.choices.size(), std::size_t(1));
     QCOMPARE(QString::fromStdString(solved->plan.choices[0].layer), compressed);
-    QCOMPARE(solved->plan.predicted->loss, 0.1);  // what is predicted is not weighed
+    // What is predicted is not weighed.
+    QCOMPARE(solved->plan.predicted->loss, compressed == "first" ? 0.2 : 0.05);
 }
 
 QTEST_APPLESS_MAIN(TestFlow)
