@@ -80,6 +80,7 @@ LayerMoments momentsBehind(const ActivationView& view, const LayerMoments& momen
     LayerMoments result;
     result.gram = moments.gram;
     result.count = moments.count;
+    result.ridge = moments.ridge;
     setTargets(result, rows, targets, view.threads, stop);
     return result;
 }

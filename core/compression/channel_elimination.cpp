@@ -15,15 +15,23 @@ using Eigen::MatrixXd;
 /// The inverse metric and the best weights of one consumer, downdated as its channels go.
 class Consumer {
 public:
-    explicit Consumer(EliminationProblem problem) : m_power(problem.power), m_columns(std::move(problem.columns)) {
+    explicit Consumer(EliminationProblem problem)
+        : m_power(problem.power),
+          m_ridge(problem.fit.ridge),
+          m_columns(std::move(problem.columns)),
+          m_prior(std::move(problem.fit.weight)) {
         const Index size = problem.fit.metric.rows();
         const Eigen::LLT<MatrixXd> factor(problem.fit.metric);
         m_inverse = factor.solve(MatrixXd::Identity(size, size));
         m_weight = problem.fit.target * m_inverse;
-        m_error = std::max(problem.fit.power - m_weight.cwiseProduct(problem.fit.target).sum(), 0.0);
+        m_objective = std::max(problem.fit.power - m_weight.cwiseProduct(problem.fit.target).sum(), 0.0);
     }
 
-    [[nodiscard]] double error() const { return m_error / m_power; }
+    /// On the data: without what the ridge adds to the objective.
+    [[nodiscard]] double error() const {
+        const double penalty = m_ridge * (m_removedPrior + (m_weight - m_prior).squaredNorm());
+        return std::max(m_objective - penalty, 0.0) / m_power;
+    }
 
     [[nodiscard]] double cost(std::size_t channel) const {
         const auto& columns = m_columns[channel];
@@ -39,7 +47,7 @@ public:
     void remove(std::size_t channel) {
         const std::vector<Index> columns = m_columns[channel];
         if (columns.empty()) return;
-        m_error += cost(channel) * m_power;
+        m_objective += cost(channel) * m_power;
         const MatrixXd block = m_inverse(columns, columns);
         const Eigen::LLT<MatrixXd> factor(block);
         // With P_cc = L L^T and Z = P_:c L^-T: P -= Z Z^T, W -= (W_c L^-T) Z^T.
@@ -66,6 +74,8 @@ private:
             }
         m_inverse = MatrixXd(m_inverse(alive, alive));
         m_weight = MatrixXd(m_weight(Eigen::all, alive));
+        for (const Index column : m_dead) m_removedPrior += m_prior.col(column).squaredNorm();
+        m_prior = MatrixXd(m_prior(Eigen::all, alive));
         for (auto& columns : m_columns)
             for (Index& column : columns) column = place[static_cast<std::size_t>(column)];
         m_dead.clear();
@@ -73,9 +83,11 @@ private:
     }
 
     double m_power;
-    double m_error = 0;
+    double m_ridge;
+    double m_objective = 0;
+    double m_removedPrior = 0;  ///< |W|^2 of the columns that were dropped
     std::vector<std::vector<Index>> m_columns;
-    MatrixXd m_inverse, m_weight;
+    MatrixXd m_prior, m_inverse, m_weight;
     std::vector<Index> m_dead;
     Index m_gone = 0;
 };

@@ -16,8 +16,6 @@ namespace {
 using Eigen::Index;
 using Eigen::MatrixXd;
 
-constexpr double kRidge = 1e-4;
-
 /// Keeps at least one channel in every value that the units run through.
 class LastChannels {
 public:
@@ -66,7 +64,7 @@ Result<EliminationProblem> problemOf(const Graph& graph, const ChannelLayer& lay
     const auto matrix = LayerMatrix::of(graph, layer.node);
     if (!matrix) return fail(matrix.error());
     EliminationProblem problem;
-    problem.fit = moments ? fitProblem(matrix->weight, *moments, kRidge) : plainProblem(matrix->weight);
+    problem.fit = moments ? fitProblem(matrix->weight, *moments) : plainProblem(matrix->weight);
     problem.power = moments ? moments->landingPower : matrix->weight.squaredNorm();
     problem.power = std::max(problem.power, 1e-30);
     problem.columns = columnsOf(layer, units, matrix->weight.cols() / std::ssize(layer.inputs));
@@ -89,8 +87,12 @@ LayerMoments withoutChannels(const LayerMoments& moments, const ChannelLayer& la
         for (Index k = 0; k < kernel; ++k) columns.push_back(input * kernel + k);
     columns.push_back(moments.gram.cols() - 1);
     const auto outputs = keptPositions(layer.outputs, isRemoved);
-    return {moments.gram(columns, columns), moments.cross(outputs, columns), moments.outputPower(outputs),
-            moments.count};
+    return {moments.gram(columns, columns),
+            moments.cross(outputs, columns),
+            moments.outputPower(outputs),
+            moments.count,
+            0,
+            moments.ridge};
 }
 
 /// Fits the layer that computes `output` to its (already reduced) moments. Returns its relative error.

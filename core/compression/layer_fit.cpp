@@ -53,7 +53,9 @@ std::optional<MomentRequest> fitRequest(const FitContext& context, const Model& 
                                         const KeptChannels& kept, const FitSite& site) {
     auto geometry = geometryNow(current, site);
     if (!geometry) return std::nullopt;
-    MomentRequest request{std::move(*geometry), site.output, {}, keptOf(kept, site.output)};
+    MomentRequest request{std::move(*geometry), site.output, {}, keptOf(kept, site.output), {}};
+    if (!context.options->isPlain)
+        if (auto matrix = LayerMatrix::of(current.graph, request.layer.node)) request.prior = std::move(matrix->weight);
     const auto consumer = topology.soleConsumer(site.output);
     const bool mayLookBehind = context.options->shouldRefit && !context.options->isPlain;
     if (!mayLookBehind || consumer == Topology::kNone || !current.graph.nodes[consumer].is("Add")) return request;
@@ -81,7 +83,7 @@ Result<std::unique_ptr<FitData>> fitData(const FitContext& context, const Model&
                             context.momentOptions(), kRowBytes, {context.stop, nullptr});
     if (!rows) return fail(rows.error());
     data->rows = std::move(*rows);
-    data->moments = momentsOf(data->rows, context.options->threads, context.stop);
+    data->moments = momentsOf(data->rows, context.options->threads, context.stop, request->prior);
     if (context.stop.stop_requested()) return cancelled();
     data->view = {&data->rows, Clamp::behind(current.graph, *topology, request->target), context.options->threads};
     return data;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/base/parallel.h"
+#include "core/compression/ridge.h"
 
 namespace equant {
 
@@ -69,6 +70,13 @@ Eigen::MatrixXd meanProduct(const Eigen::Ref<const RowMatrix>& a, const Eigen::R
         mean += part.cast<double>();
     }
     return mean / static_cast<double>(std::max<Index>(a.rows(), 1));
+}
+
+/// Mean square of every column.
+Eigen::VectorXd meanPower(const Eigen::Ref<const RowMatrix>& values) {
+    Eigen::VectorXd power = Eigen::VectorXd::Zero(values.cols());
+    for (Index row = 0; row < values.rows(); ++row) power += values.row(row).cast<double>().cwiseAbs2().transpose();
+    return power / static_cast<double>(std::max<Index>(values.rows(), 1));
 }
 
 }  // namespace
@@ -224,7 +232,11 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
     rows.y.resize(count, request.layer.outputs);
     if (hasOther) rows.other.resize(count, request.layer.outputs);
     Index row = 0;
-    for (auto& part : parts) {
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        // Even batches first: the halves have different samples, but of the same kinds.
+        const std::size_t evens = (parts.size() + 1) / 2;
+        if (i == evens) rows.half = row;
+        auto& part = parts[i < evens ? 2 * i : 2 * (i - evens) + 1];
         const LayerRows& from = part->front();
         rows.x.middleRows(row, from.x.rows()) = from.x;
         rows.y.middleRows(row, from.x.rows()) = from.y;
@@ -235,22 +247,40 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
     return rows;
 }
 
-LayerMoments momentsOf(const LayerRows& rows, unsigned threads, const std::stop_token& stop) {
+namespace {
+
+/// Of `count` rows from `row` on.
+LayerMoments momentsOfPart(const LayerRows& rows, Index row, Index count, unsigned threads,
+                           const std::stop_token& stop) {
     LayerMoments moments;
-    const Index size = rows.inputs();
-    moments.count = static_cast<std::size_t>(rows.x.rows());
+    const Index size = rows.inputs(), outputs = rows.outputs();
+    moments.count = static_cast<std::size_t>(count);
     moments.gram = Eigen::MatrixXd::Zero(size, rows.x.cols());
+    moments.cross = Eigen::MatrixXd::Zero(rows.y.cols(), size);
+    const auto y = rows.y.middleRows(row, count);
     forEachTile(rows, threads, stop, [&](Index group, Index first, Index width) {
-        const auto x = rows.x.middleCols(group * size, size);
+        const auto x = rows.x.block(row, group * size, count, size);
         moments.gram.block(first, group * size + first, size - first, width) =
             meanProduct(x.rightCols(size - first), x.middleCols(first, width));
+        moments.cross.block(group * outputs, first, outputs, width) =
+            meanProduct(y.middleCols(group * outputs, outputs), x.middleCols(first, width));
     });
     for (Index group = 0; group < rows.groups; ++group) {
         auto block = moments.gram.middleCols(group * size, size);
         block.triangularView<Eigen::StrictlyUpper>() = block.transpose();
     }
-    setTargets(moments, rows, rows.y, threads, stop);
+    moments.outputPower = meanPower(y);
     return moments;
+}
+
+}  // namespace
+
+LayerMoments momentsOf(const LayerRows& rows, unsigned threads, const std::stop_token& stop,
+                       const Eigen::MatrixXd& prior) {
+    const Index all = rows.x.rows();
+    if (rows.half <= 0 || rows.half >= all) return momentsOfPart(rows, 0, all, threads, stop);
+    return joinedHalves(momentsOfPart(rows, 0, rows.half, threads, stop),
+                        momentsOfPart(rows, rows.half, all - rows.half, threads, stop), prior, stop);
 }
 
 void setTargets(LayerMoments& moments, const LayerRows& rows, const RowMatrix& targets, unsigned threads,
@@ -261,10 +291,7 @@ void setTargets(LayerMoments& moments, const LayerRows& rows, const RowMatrix& t
         moments.cross.block(group * outputs, first, outputs, width) =
             meanProduct(targets.middleCols(group * outputs, outputs), rows.x.middleCols(group * size + first, width));
     });
-    moments.outputPower = Eigen::VectorXd::Zero(targets.cols());
-    for (Index row = 0; row < targets.rows(); ++row)
-        moments.outputPower += targets.row(row).cast<double>().cwiseAbs2().transpose();
-    moments.outputPower /= static_cast<double>(std::max<Index>(targets.rows(), 1));
+    moments.outputPower = meanPower(targets);
 }
 
 }  // namespace equant

@@ -23,6 +23,7 @@ struct LayerRows {
     RowMatrix y;      ///< N x n targets, less the other branch
     RowMatrix other;  ///< N x n the other branch; empty without one
     Eigen::Index groups = 1;
+    Eigen::Index half = 0;  ///< rows that begin at this one are of other samples than those before
 
     /// Columns of x, and of y, that one group has.
     [[nodiscard]] Eigen::Index inputs() const { return x.cols() / groups; }
@@ -71,8 +72,9 @@ Result<LayerRows> collectRows(const Model& model, const Model& reference, const 
                               const BatchSource& source, MomentOptions options, std::size_t maxBytes,
                               const JobContext& job = {});
 
-/// Their moments; `targets` instead of rows.y where given.
-LayerMoments momentsOf(const LayerRows& rows, unsigned threads, const std::stop_token& stop = {});
+/// Their moments; with `prior`, MomentRequest::prior.
+LayerMoments momentsOf(const LayerRows& rows, unsigned threads, const std::stop_token& stop = {},
+                       const Eigen::MatrixXd& prior = {});
 /// Replaces what depends on the targets.
 void setTargets(LayerMoments& moments, const LayerRows& rows, const RowMatrix& targets, unsigned threads,
                 const std::stop_token& stop = {});

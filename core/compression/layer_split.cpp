@@ -16,7 +16,6 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr double kRidge = 1e-4;       ///< of the mean variance of an input element
 constexpr int kRounds = 4;            ///< of fitting behind the activation
 constexpr int kSweeps = 12;           ///< of alternating least squares
 constexpr int kRefineSweeps = 3;      ///< the same for targets that changed a little
@@ -68,7 +67,7 @@ std::vector<FitProblem> problemsOf(const MatrixXd& weight, const LayerMoments& m
     const Index groups = moments.groups(), rows = weight.rows() / groups;
     std::vector<FitProblem> problems;
     for (Index group = 0; group < groups; ++group)
-        problems.push_back(fitProblem(weight.middleRows(group * rows, rows), moments.ofGroup(group), kRidge));
+        problems.push_back(fitProblem(weight.middleRows(group * rows, rows), moments.ofGroup(group)));
     return problems;
 }
 

@@ -15,6 +15,7 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
+constexpr double kLeastRidge = 1e-4;
 constexpr int kConjugateSteps = 8;   ///< per sweep; the next sweep goes on from there
 constexpr double kSmallGain = 1e-4;  ///< relative to the error: a sweep that gains less is the last
 constexpr double kJitter = 1e-12;    ///< relative to the trace: keeps factorizations of singular matrices finite
@@ -182,7 +183,7 @@ VectorXd FitProblem::bias(const MatrixXd& map) const {
     return outputMean - map * inputMean;
 }
 
-FitProblem fitProblem(const MatrixXd& weight, const LayerMoments& moments, double strength) {
+FitProblem fitProblem(const MatrixXd& weight, const LayerMoments& moments) {
     const Index size = weight.cols();
     if (moments.count == 0) return plainProblem(weight);
     FitProblem problem;
@@ -193,7 +194,7 @@ FitProblem fitProblem(const MatrixXd& weight, const LayerMoments& moments, doubl
     problem.target = moments.cross.leftCols(size) - problem.outputMean * problem.inputMean.transpose();
     const double variance = std::max(problem.metric.trace() / static_cast<double>(size), 1e-30);
     const double scarcity = static_cast<double>(size) / static_cast<double>(moments.count);
-    problem.ridge = variance * (strength + scarcity * scarcity);
+    problem.ridge = variance * moments.ridge.value_or(kLeastRidge + scarcity * scarcity);
     problem.metric.diagonal().array() += problem.ridge;
     problem.target += problem.ridge * weight;
     problem.power = moments.outputPower.sum() - problem.outputMean.squaredNorm() + problem.ridge * weight.squaredNorm();

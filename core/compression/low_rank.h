@@ -38,9 +38,9 @@ struct FitProblem {
     [[nodiscard]] Eigen::VectorXd bias(const Eigen::MatrixXd& map) const;
 };
 
-/// The ridge is `strength` times the mean variance of an input element, and grows as count falls below the number of
-/// elements: without data the prior remains.
-FitProblem fitProblem(const Eigen::MatrixXd& weight, const LayerMoments& moments, double strength);
+/// The ridge is that of the moments, in units of the mean variance of an input element; where they have none, it is
+/// 1e-4 and grows as count falls below the number of elements: without data the prior remains.
+FitProblem fitProblem(const Eigen::MatrixXd& weight, const LayerMoments& moments);
 
 /// The problem without data: all input elements independent and of equal power.
 FitProblem plainProblem(const Eigen::MatrixXd& weight);

@@ -2,9 +2,11 @@
 #include "core/compression/moments.h"
 
 #include <algorithm>
+#include <array>
 
 #include "core/base/parallel.h"
 #include "core/compression/layer_rows.h"
+#include "core/compression/ridge.h"
 
 namespace equant {
 
@@ -40,23 +42,29 @@ std::vector<Tile> tilesOf(const std::vector<LayerMoments>& all) {
     return tiles;
 }
 
+/// Of even and of odd batches, for every request.
+using Halves = std::array<std::vector<LayerMoments>, 2>;
+
 /// Every element is added up by one thread in the order of the batches: no sum depends on the number of threads.
-void addGroup(const std::vector<Result<std::vector<LayerRows>>>& group, unsigned threads, const JobContext& job,
-              std::vector<LayerMoments>& all) {
-    const auto tiles = tilesOf(all);
+void addGroup(std::size_t first, const std::vector<Result<std::vector<LayerRows>>>& group, unsigned threads,
+              const JobContext& job, Halves& halves) {
+    const auto tiles = tilesOf(halves[0]);
     parallelFor(tiles.size(), threads, job.stop, [&](unsigned, std::size_t index) {
         const Tile& tile = tiles[index];
-        for (const auto& rows : group) addTile(all[tile.request], (*rows)[tile.request], tile);
+        for (std::size_t b = 0; b < group.size(); ++b)
+            addTile(halves[(first + b) % 2][tile.request], (*group[b])[tile.request], tile);
     });
-    for (const auto& rows : group)
+    for (std::size_t b = 0; b < group.size(); ++b) {
+        auto& all = halves[(first + b) % 2];
         for (std::size_t i = 0; i < all.size(); ++i) {
-            const LayerRows& added = (*rows)[i];
+            const LayerRows& added = (*group[b])[i];
             const Eigen::VectorXd power = added.y.cast<double>().colwise().squaredNorm().transpose();
             all[i].outputPower += power;
             all[i].landingPower +=
                 added.other.size() > 0 ? (added.y + added.other).cast<double>().squaredNorm() : power.sum();
-            all[i].count += static_cast<std::size_t>((*rows)[i].x.rows());
+            all[i].count += static_cast<std::size_t>(added.x.rows());
         }
+    }
 }
 
 std::vector<LayerMoments> emptyMoments(const std::vector<MomentRequest>& requests) {
@@ -89,8 +97,12 @@ void average(LayerMoments& moments) {
 LayerMoments LayerMoments::ofGroup(Index group) const {
     if (groups() == 1) return *this;
     const Index size = gram.rows(), outputs = cross.rows() / groups();
-    return {gram.middleCols(group * size, size), cross.middleRows(group * outputs, outputs),
-            outputPower.segment(group * outputs, outputs), count};
+    return {gram.middleCols(group * size, size),
+            cross.middleRows(group * outputs, outputs),
+            outputPower.segment(group * outputs, outputs),
+            count,
+            0,
+            ridge};
 }
 
 double LayerMoments::error(const Eigen::MatrixXd& map) const {
@@ -108,7 +120,7 @@ Result<std::vector<LayerMoments>> collectMoments(const Model& model, const Model
                                                  const MomentOptions& options, const JobContext& job) {
     const auto sampler = RowSampler::create(model, reference, requests, options);
     if (!sampler) return fail(sampler.error());
-    auto all = emptyMoments(requests);
+    Halves halves{emptyMoments(requests), emptyMoments(requests)};
     const unsigned threads = resolveThreads(options.threads);
     for (std::size_t first = 0; first < source.batches && !job.stopped(); first += threads) {
         const std::size_t count = std::min<std::size_t>(threads, source.batches - first);
@@ -120,10 +132,16 @@ Result<std::vector<LayerMoments>> collectMoments(const Model& model, const Model
         if (job.stopped()) return cancelled();
         for (const auto& rows : group)
             if (!rows) return fail(rows.error());
-        addGroup(group, threads, job, all);
+        addGroup(first, group, threads, job, halves);
     }
     if (job.stopped()) return cancelled();
-    for (auto& moments : all) average(moments);
+    std::vector<LayerMoments> all(requests.size());
+    parallelFor(all.size(), threads, job.stop, [&](unsigned, std::size_t i) {
+        for (auto& half : halves) average(half[i]);
+        all[i] = joinedHalves(halves[0][i], halves[1][i], requests[i].prior, job.stop);
+        for (auto& half : halves) half[i] = {};
+    });
+    if (job.stopped()) return cancelled();
     return all;
 }
 

@@ -6,6 +6,7 @@
 
 #include <Eigen/Core>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ struct LayerMoments {
     std::size_t count = 0;        ///< positions
     double landingPower = 0;  ///< E|y + other branch|^2, summed over outputs: of the value that an error ends up in;
                               ///< by collectMoments only
+    std::optional<double> ridge{};  ///< that fits to them need, relative to the mean variance of an input element;
+                                    ///< absent: the number of positions decides (fitProblem)
 
     [[nodiscard]] Eigen::Index groups() const { return gram.rows() > 0 ? gram.cols() / gram.rows() : 1; }
     [[nodiscard]] LayerMoments ofGroup(Eigen::Index group) const;
@@ -50,6 +53,8 @@ struct MomentRequest {
     std::string subtract{};
     /// Channels of the target that the layer still makes, in its order; empty: all.
     std::vector<std::int64_t> targetChannels{};
+    /// The layer's weights, n x d, for LayerMoments::ridge; empty: none is chosen.
+    Eigen::MatrixXd prior{};
 };
 
 /// One per request, all collected in a single pass over the data through both models (one model when they are the same

@@ -93,7 +93,7 @@ private slots:
                 double last = 1e30, first = 0;
                 for (int round = 0; round < 60; ++round) {
                     const auto behind = round == 0 ? moments : momentsBehind(view, moments, map);
-                    const FitProblem problem = fitProblem(Eigen::MatrixXd::Zero(3, 4), behind, 1e-9);
+                    const FitProblem problem = fitProblem(Eigen::MatrixXd::Zero(3, 4), behind);
                     map.leftCols<4>() = solveFull(problem);
                     map.rightCols<1>() = problem.bias(map.leftCols<4>());
                     const double error = errorBehind(view, map);
