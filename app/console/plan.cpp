@@ -121,7 +121,7 @@ void addPlan(CommandRegistry& registry) {
         ->type_name("N");
     command
         ->add_option("--noise-exponent", options->noiseExponent,
-                     "1: errors count as they arrive at the outputs, 0: as they are in the layer (1)")
+                     "Errors count as at the outputs (1), in the layer (0), between ...")
         ->check(CLI::Range(-3.0, 3.0).description(""))
         ->type_name("E");
     addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},

@@ -201,7 +201,7 @@ void addSensitivity(CommandRegistry& registry) {
         ->type_name("N");
     command
         ->add_option("--probe-samples", options->options.probeSamples,
-                     "Of these, to follow errors to the outputs with (default 32; 0: errors of layers only)")
+                     "Of these, to follow errors to the outputs with (32; 0: none)")
         ->check(CLI::Range(0, 1000000).description(""))
         ->type_name("N");
     command->add_option("--multiple", options->options.multiple, "Ranks and channels in multiples of N (default 1)")

@@ -134,11 +134,11 @@ void TestSensitivity::noiseArrivesAsPredicted() {
             if (layer.name == "Gemm_10") QVERIFY(std::abs(*cell.predictedNoise / *cell.predictedError - 1) < 1e-3);
         }
     table = measureSensitivity(chain(), data, data, *table, options, {});
-    QVERIFY(table && *table->rankCorrelation > 0.85);
+    QVERIFY(table && *table->rankCorrelation > 0.75);
     for (const LayerSensitivity& layer : table->layers)
         for (const SensitivityCell& cell : layer.cells) {
             const double predicted = -10 * std::log10(*cell.predictedNoise);
-            if (predicted < 25) QVERIFY2(std::abs(predicted - *cell.score) < 9, layer.name.c_str());
+            if (predicted < 20) QVERIFY2(std::abs(predicted - *cell.score) < 6, layer.name.c_str());
         }
     options.probeSamples = 0;
     table = predictSensitivity(chain(), data, options);
@@ -176,7 +176,7 @@ void TestSensitivity::measuresEveryCell() {
     // The middle ratio of every layer comes before any other.
     QVERIFY(std::ranges::is_sorted(seenRatios, {}, [](double ratio) { return ratio != 0.5; }));
     QVERIFY(measured->forwardEquivalents < 0.75 * double(allCells(*measured)));
-    QVERIFY(*measured->rankCorrelation > 0.85);
+    QVERIFY(*measured->rankCorrelation > 0.75);
     for (const auto& layer : measured->layers)
         for (const auto& cell : layer.cells) QCOMPARE(cell.samples, kSamples);
 }

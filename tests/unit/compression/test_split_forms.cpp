@@ -203,22 +203,24 @@ private slots:
         }
     }
 
-    /// Behind a compressed layer: a whole layer of every kind makes up for some of what was lost.
+    /// Behind a compressed layer and its activation: a whole layer of every kind makes up for some of what was lost.
     void wholeLayersMakeUpForWhatWasLost() {
         for (const auto& [name, single, input] : cases()) {
             Model model = single;
             const std::int64_t channels = input[1];
             ModelBuilder front;
-            front.constant("w0", randomTensor({channels, channels, 1, 1}, 5)).node("Conv", {"x", "w0"}, {"z"});
+            front.constant("w0", randomTensor({channels, channels, 1, 1}, 5))
+                .node("Conv", {"x", "w0"}, {"c"})
+                .node("Relu", {"c"}, {"z"});
             Model before = front.build();
             Shape kernel(input.size(), 1);
             kernel[0] = kernel[1] = channels;
             before.graph.initializers[0].tensor = before.graph.initializers[0].tensor.reshaped(kernel);
             before.graph.nodes[0].name = "front";
             model.graph.nodes[0].inputs[0] = "z";
-            model.graph.nodes.insert(model.graph.nodes.begin(), before.graph.nodes[0]);
+            model.graph.nodes.insert(model.graph.nodes.begin(), before.graph.nodes.begin(), before.graph.nodes.end());
             model.graph.initializers.push_back(before.graph.initializers[0]);
-            const auto batches = inputsOf(input, 20);
+            const auto batches = inputsOf(input, 60);
             const auto source = batchesOf(batches);
             CompressionPlan plan;
             plan.choices.push_back({"front", kWeight, 1, channels / 3, false});
