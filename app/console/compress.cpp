@@ -85,7 +85,7 @@ std::vector<std::string> methodNames(const std::vector<CompressionMethod>& metho
 nlohmann::json candidateJson(const FlowCandidate& candidate) {
     return {{"factorized_macs_ratio", candidate.factorizedRatio},
             {"methods", methodNames(candidate.methods)},
-            {"noise_exponent", candidate.noiseExponent},
+            {"depth_weight", candidate.depthWeight},
             {"macs_ratio", candidate.report.macsRatio},
             {"size_ratio", candidate.report.sizeRatio},
             {"latency_ratio",
@@ -106,14 +106,14 @@ std::string flowText(const FlowResult& flow) {
         const auto& latency = candidate.report.latency;
         rows.push_back(
             {fmt::format("{}", fmt::join(methodNames(candidate.methods), " + ")),
-             fmt::format("{:.1f} %", 100 * candidate.factorizedRatio), fmt::format("{:g}", candidate.noiseExponent),
+             fmt::format("{:.1f} %", 100 * candidate.factorizedRatio), fmt::format("{:g}", candidate.depthWeight),
              fmt::format("{:.1f} %", 100 * candidate.report.macsRatio),
              fmt::format("{:.1f} %", 100 * candidate.report.sizeRatio),
              latency ? fmt::format("{:.0f} %", 100 * latency->ratio()) : "", value(score.sqnrDb),
              value(score.agreement), value(score.top1), &candidate == &flow.candidates[flow.best] ? "best" : ""});
     }
     std::string text = table(
-        {"methods", "SVD to", "exponent", "MACs", "parameters", "latency", "SQNR, dB", "agreement, %", "top-1, %", ""},
+        {"methods", "SVD to", "depth", "MACs", "parameters", "latency", "SQNR, dB", "agreement, %", "top-1, %", ""},
         rows);
     const FlowCandidate& best = flow.candidates[flow.best];
     if (!best.limitedBy.empty()) text += "The target was not met. " + best.limitedBy + "\n";

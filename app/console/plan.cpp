@@ -23,7 +23,7 @@ struct PlanCommand {
     double macs = 0, size = 0, drop = -1;
     LayerLimits limits;
     std::int64_t multiple = 1;
-    double noiseExponent = 1;
+    double depthWeight = kDepthWeight;
     bool isGreedy = false;
 };
 
@@ -36,7 +36,7 @@ Result<SolverOptions> solverOptions(const PlanCommand& command) {
     if (!locks) return fail(locks.error());
     options.locks = std::move(*locks);
     options.excluded = command.limits.left();
-    options.noiseExponent = command.noiseExponent;
+    options.depthWeight = command.depthWeight;
     options.isGreedy = command.isGreedy;
     return options;
 }
@@ -119,11 +119,9 @@ void addPlan(CommandRegistry& registry) {
     command->add_option("--multiple", options->multiple, "Ranks and channels in multiples of N (default 1)")
         ->check(CLI::Range(1, 1024).description(""))
         ->type_name("N");
-    command
-        ->add_option("--noise-exponent", options->noiseExponent,
-                     "Errors count as at the outputs (1), in the layer (0), between ...")
-        ->check(CLI::Range(-3.0, 3.0).description(""))
-        ->type_name("E");
+    command->add_option("--depth-weight", options->depthWeight, "Losses count exp(W) times as much at the end (1.5)")
+        ->check(CLI::Range(-10.0, 10.0).description(""))
+        ->type_name("W");
     addChoice<bool>(*command, "--solver", options->isGreedy, {{"exact", false}, {"greedy", true}},
                     "exact: least predicted loss (default); greedy: AIMET's search")
         ->type_name("NAME");

@@ -97,9 +97,9 @@ struct FlowSummary {
 
 /// The plan with another ratio for a layer; all its former choices go. A ratio of 1 keeps a lock.
 void setChoice(CompressionPlan& plan, const LayerChoice& choice);
-/// How a plan divides the work, from what the factorizations leave of the MACs: "SVD 71 % + pruning". `noiseExponent`: of
+/// How a plan divides the work, from what the factorizations leave of the MACs: "SVD 71 % + pruning". `depthWeight`: of
 /// the solver.
-[[nodiscard]] QString divisionText(const CompressionPlan& plan, double factorizedRatio, double noiseExponent);
+[[nodiscard]] QString divisionText(const CompressionPlan& plan, double factorizedRatio, double depthWeight);
 /// Without what does not change the result: locks, predictions and layers that are left alone.
 [[nodiscard]] CompressionPlan effectivePlan(CompressionPlan plan);
 

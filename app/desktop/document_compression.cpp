@@ -66,7 +66,7 @@ CompressionPlan effectivePlan(CompressionPlan plan) {
     return plan;
 }
 
-QString divisionText(const CompressionPlan& plan, double factorizedRatio, double noiseExponent) {
+QString divisionText(const CompressionPlan& plan, double factorizedRatio, double depthWeight) {
     const auto isPruned = [](const LayerChoice& choice) { return choice.method == CompressionMethod::ChannelPruning; };
     const bool doesPrune = std::ranges::any_of(plan.choices, isPruned);
     QString text;
@@ -76,7 +76,8 @@ QString divisionText(const CompressionPlan& plan, double factorizedRatio, double
         text = Document::tr("SVD %1 %").arg(QLocale().toString(100 * factorizedRatio, 'f', 0));
         text += doesPrune ? Document::tr(" + pruning") : Document::tr(" alone");
     }
-    if (noiseExponent != 1) text += Document::tr(", noise exponent %1").arg(QLocale().toString(noiseExponent, 'g', 2));
+    if (depthWeight != kDepthWeight)
+        text += Document::tr(", depth weight %1").arg(QLocale().toString(depthWeight, 'g', 2));
     return text;
 }
 

@@ -32,7 +32,7 @@ PlanMeasurement measurementOf(const FlowCandidate& candidate, const FlowRequest&
     step.plan = effectivePlan(candidate.plan);
     PlanMeasurement result = planMeasurement(step, candidate.report, {floating, candidate.score},
                                              request.sweep.setup.evaluationSamples, candidate.seconds);
-    result.label = divisionText(step.plan, candidate.factorizedRatio, candidate.noiseExponent);
+    result.label = divisionText(step.plan, candidate.factorizedRatio, candidate.depthWeight);
     return result;
 }
 

@@ -20,9 +20,8 @@ namespace equant {
 namespace {
 
 constexpr std::size_t kBatch = 8;
-constexpr double kExponentStep = 0.5;
-constexpr double kLeastExponent = -1;
-constexpr double kMostExponent = 1.5;
+constexpr double kWeightStep = 1.5;
+constexpr double kMostWeight = 4.5;
 constexpr double kTolerance = 5e-3;  ///< of the model's cost, beyond which a target counts as missed
 
 std::vector<double> ratiosOf(const FlowOptions& options) {
@@ -79,7 +78,7 @@ public:
             return done || done.error().code != ErrorCode::Cancelled;
         };
         if (!factorizations.empty() && !mayGoOn(searchFactorization(way, shareOf(0), attempt))) return fail(*failure);
-        if (isPruning && !mayGoOn(searchExponent(way.pruning, [&] { return attempt(1, way); }))) return fail(*failure);
+        if (isPruning && !mayGoOn(searchWeight(way.pruning, [&] { return attempt(1, way); }))) return fail(*failure);
         for (std::size_t k = 1; k < last && isPruning && !factorizations.empty(); ++k) {
             const auto score = attempt(shareOf(k), way);
             if (!mayGoOn(score ? Status{} : fail(score.error()))) return fail(*failure);
@@ -94,8 +93,8 @@ private:
     /// What distinguishes candidates of one division.
     struct Way {
         std::vector<CompressionMethod> factorizations;  ///< that compete in every layer
-        double factorizing = 1;                         ///< SolverOptions::noiseExponent of the two halves
-        double pruning = 1;
+        double factorizing = kDepthWeight;              ///< SolverOptions::depthWeight of the two halves
+        double pruning = kDepthWeight;
     };
     using Attempt = std::function<Result<double>(double share, const Way& way)>;
 
@@ -114,7 +113,7 @@ private:
         return score;
     }
 
-    /// All methods together or one of them alone, whichever is best; then the exponent for it.
+    /// All methods together or one of them alone, whichever is best; then the weight for it.
     static Status searchFactorization(Way& way, double share, const Attempt& attempt) {
         std::vector<std::vector<CompressionMethod>> sets{way.factorizations};
         if (way.factorizations.size() > 1)
@@ -131,32 +130,32 @@ private:
             highest = *score;
             way.factorizations = set;
         }
-        return searchExponent(
+        return searchWeight(
             way.factorizing, [&] { return attempt(share, way); }, highest);
     }
 
-    /// Climbs from the exponent as it is, in the direction that helps, and leaves it at the best one. `here`: the score
+    /// Climbs from the weight as it is, in the direction that helps, and leaves it at the best one. `here`: the score
     /// where it begins, if that is known.
-    static Status searchExponent(double& exponent, const std::function<Result<double>()>& attempt,
-                                 std::optional<double> here = {}) {
+    static Status searchWeight(double& weight, const std::function<Result<double>()>& attempt,
+                               std::optional<double> here = {}) {
         if (!here) {
             const auto first = attempt();
             if (!first) return fail(first.error());
             here = *first;
         }
-        const double start = exponent;
+        const double start = weight;
         double best = start;
-        for (const double step : {-kExponentStep, kExponentStep}) {
-            for (exponent = start + step; exponent >= kLeastExponent && exponent <= kMostExponent; exponent += step) {
+        for (const double step : {kWeightStep, -kWeightStep}) {
+            for (weight = start + step; weight >= 0 && weight <= kMostWeight; weight += step) {
                 const auto score = attempt();
                 if (!score) return fail(score.error());
                 if (!(*score > *here)) break;
                 here = *score;
-                best = exponent;
+                best = weight;
             }
             if (best != start) break;
         }
-        exponent = best;
+        weight = best;
         return {};
     }
 
@@ -184,7 +183,7 @@ private:
         if (!compressor) return fail(compressor.error());
         candidate.plan.model = contentHash(m_model);
         candidate.plan.multiple = m_options.multiple;
-        candidate.noiseExponent = share < 1 ? way.factorizing : way.pruning;
+        candidate.depthWeight = share < 1 ? way.factorizing : way.pruning;
         if (share < 1) {
             candidate.methods = way.factorizations;
             SensitivityTable table = m_factorizing;
@@ -251,14 +250,14 @@ private:
     }
 
     /// Adds to the candidate's plan what is still missing to the target.
-    Status choosePruning(const Compressor& compressor, double noiseExponent, FlowCandidate& candidate) {
+    Status choosePruning(const Compressor& compressor, double depthWeight, FlowCandidate& candidate) {
         const bool isWhole = candidate.plan.choices.empty();
         auto table =
             isWhole && m_wholePruning ? Result<SensitivityTable>(*m_wholePruning) : pruningTable(compressor, !isWhole);
         if (!table) return fail(table.error());
         if (isWhole) m_wholePruning = *table;
         SolverOptions solver;
-        solver.noiseExponent = noiseExponent;
+        solver.depthWeight = depthWeight;
         solver.target.macsRatio = std::min(1.0, m_options.macsRatio / candidate.factorizedRatio);
         if (isWhole) solver.locks = m_options.locks;
         const auto solved = solvePlanFor(compressor.model(), *table, solver);

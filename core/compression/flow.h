@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The recommended way to a compressed network: factorize down to a larger share of the cost, prune channels for the
 // rest, try several divisions of the work and keep the best. Source: AIMET's compression guidebook (first SVD, then
-// channel pruning; ratios multiply). Methods, divisions and the solver's noise exponents are chosen here by measuring.
+// channel pruning; ratios multiply). Methods, divisions and the weights of depth are chosen here by measuring.
 #pragma once
 
 #include <functional>
@@ -38,7 +38,7 @@ struct FlowOptions {
 
 struct FlowCandidate {
     double factorizedRatio = 1;  ///< share of the MACs that the factorizations leave; 1: channel pruning alone
-    double noiseExponent = 0;    ///< of the solver: that of the factorizations, or of the pruning where it is alone
+    double depthWeight = 0;      ///< of the solver: that of the factorizations, or of the pruning where it is alone
     std::vector<CompressionMethod> methods;  ///< that could compete in it
     CompressionPlan plan;                    ///< the whole candidate: compress() with it gives the same network
     CompressionReport report;

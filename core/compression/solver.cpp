@@ -60,21 +60,16 @@ std::vector<Choices> choicesOf(const SensitivityTable& table, const CellLosses& 
     return all;
 }
 
-/// Losses are of noise that arrives at the outputs, error times gain: what makes it error times gain^exponent.
-double gainWeight(const SensitivityTable& table, const Option& option, double noiseExponent) {
-    if (option.row == kNone) return 1;
-    const SensitivityCell& cell = table.layers[option.row].cells[option.cell];
-    const double error = cell.predictedError.value_or(0), noise = cell.predictedNoise.value_or(0);
-    return error > 0 && noise > 0 ? std::pow(noise / error, noiseExponent - 1) : 1;
-}
-
 std::vector<KnapsackClass> classesOf(const std::vector<Choices>& all, const SensitivityTable& table,
-                                     double noiseExponent) {
+                                     double depthWeight) {
     std::vector<KnapsackClass> classes;
+    const double last = static_cast<double>(std::max<std::size_t>(all.size(), 2) - 1);
     for (const Choices& choices : all) {
+        const double depth = static_cast<double>(classes.size()) / last;
+        const double weight = std::exp(depthWeight * (depth - 1));
         KnapsackClass& options = classes.emplace_back();
         for (const Option& option : choices.options) {
-            options.push_back({gainWeight(table, option, noiseExponent) * option.loss,
+            options.push_back({weight * option.loss,
                                {-relative(option.saved.macs, table.total.macs),
                                 -relative(option.saved.parameters, table.total.parameters)}});
         }
@@ -198,7 +193,7 @@ Result<SolvedPlan> solveGreedily(const SensitivityTable& table, const CellLosses
 /// Smallest cost whose loss stays within the limit: the same problem with cost and loss exchanged.
 SolvedPlan solveForDrop(const SensitivityTable& table, const CellLosses& losses, const std::vector<Choices>& all,
                         const SolverOptions& options) {
-    auto classes = classesOf(all, table, 1);
+    auto classes = classesOf(all, table, 0);
     for (KnapsackClass& group : classes) {
         for (KnapsackOption& option : group) {
             option = {1 + option.weight[0], {option.value, 0}};  // the value stays positive
@@ -227,7 +222,7 @@ Result<SolvedPlan> solvePlan(const SensitivityTable& table, const SolverOptions&
     std::array<double, 2> limits{kInfinity, kInfinity};
     if (options.target.macsRatio) limits[0] = *options.target.macsRatio - 1;
     if (options.target.sizeRatio) limits[1] = *options.target.sizeRatio - 1;
-    const auto result = solveKnapsack(classesOf(all, table, options.noiseExponent), limits);
+    const auto result = solveKnapsack(classesOf(all, table, options.depthWeight), limits);
     SolvedPlan solved{planOf(table, losses, all, result.chosen, options), result.isFeasible, {}};
     if (!result.isFeasible) {
         const PlanPrediction& reached = *solved.plan.predicted;
@@ -241,7 +236,7 @@ std::vector<FrontierPoint> solveFrontier(const SensitivityTable& table, const So
                                          std::size_t points) {
     const CellLosses losses = lossesOf(table);
     const auto all = choicesOf(table, losses, options);
-    auto classes = classesOf(all, table, options.noiseExponent);
+    auto classes = classesOf(all, table, options.depthWeight);
     const bool isBySize = options.target.sizeRatio && !options.target.macsRatio;
     if (isBySize) {
         for (KnapsackClass& group : classes)

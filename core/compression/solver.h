@@ -19,14 +19,16 @@ struct SolverTarget {
     std::optional<double> maxDrop;    ///< instead of a budget: smallest cost whose predicted score loses at most this
 };
 
+/// Serves most networks and methods (docs/algorithms/compression.md).
+inline constexpr double kDepthWeight = 1.5;
+
 struct SolverOptions {
     SolverTarget target;
     std::map<std::string, double> locks;  ///< layer -> ratio the user fixed (1: leave alone)
     std::set<std::string> excluded;       ///< never compressed
-    /// How much a layer's way to the outputs counts in the choice: 1 the noise that arrives there, 0 the layer's own
-    /// error, below 0 layers count more the less noise of theirs arrives. Layers behind are refitted and make up for a
-    /// part of what arrives, so that less than 1 may serve a network better; found by trying (flow.h).
-    double noiseExponent = 1;
+    /// Losses count exp(depthWeight) times as much in the last layer as in the first: layers behind are refitted and
+    /// make up for a part of what arrives. Which value serves a network best is found by trying (flow.h).
+    double depthWeight = kDepthWeight;
     bool isGreedy = false;  ///< AIMET's threshold search on one cost metric instead of the exact solver
 };
 

@@ -30,19 +30,19 @@ private slots:
 void TestCompressionFigures::accuracyWithoutTraining_data() {
     QTest::addColumn<CompressionMethod>("method");
     QTest::addColumn<double>("macs");
-    QTest::addColumn<double>("noiseExponent");
+    QTest::addColumn<double>("depthWeight");
     QTest::addColumn<double>("mostLost");
     using enum CompressionMethod;
-    QTest::newRow("half, spatial SVD") << SpatialSvd << 0.5 << 1.0 << 1.5;
-    QTest::newRow("half, weight SVD") << WeightSvd << 0.5 << 1.0 << 4.0;
-    QTest::newRow("half, channel pruning") << ChannelPruning << 0.5 << -1.0 << 4.0;
-    QTest::newRow("a third, spatial SVD") << SpatialSvd << 0.33 << 1.0 << 6.0;
+    QTest::newRow("half, spatial SVD") << SpatialSvd << 0.5 << kDepthWeight << 1.5;
+    QTest::newRow("half, weight SVD") << WeightSvd << 0.5 << kDepthWeight << 4.0;
+    QTest::newRow("half, channel pruning") << ChannelPruning << 0.5 << kDepthWeight << 4.0;
+    QTest::newRow("a third, spatial SVD") << SpatialSvd << 0.33 << kDepthWeight << 6.0;
 }
 
 void TestCompressionFigures::accuracyWithoutTraining() {
     QFETCH(CompressionMethod, method);
     QFETCH(double, macs);
-    QFETCH(double, noiseExponent);
+    QFETCH(double, depthWeight);
     QFETCH(double, mostLost);
     const fs::path models = sharedFolder() / "data/models", images = sharedFolder() / "data/cifar10";
     const auto model = readOnnx(models / "cifar10_resnet20_jpeg.onnx");
@@ -69,7 +69,7 @@ void TestCompressionFigures::accuracyWithoutTraining() {
     const double predicted = 1e-3 * double(timer.restart());
     SolverOptions solver;
     solver.target.macsRatio = macs;
-    solver.noiseExponent = noiseExponent;
+    solver.depthWeight = depthWeight;
     // Streams stay whole: the first layers of the blocks read them.
     if (isPruning)
         for (const auto& layer : table->layers)

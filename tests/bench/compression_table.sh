@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Prints the table "Several targets" of docs/algorithms/compression.md as Markdown: networks at shares of their MACs.
-#   EQUANT_SHARED=... NODE_PATH=... tests/bench/compression_table.sh [NETWORK[:METHOD[:NOISE_EXPONENT]]...]
+#   EQUANT_SHARED=... NODE_PATH=... tests/bench/compression_table.sh [NETWORK[:METHOD[:DEPTH_WEIGHT]]...]
 # METHOD is spatial-svd, weight-svd, spatial-svd+weight-svd, channel-pruning (residual streams stay whole) or flow
 # (compress --target-macs, which tries all of them). No NETWORK: the four below, each with the method below.
 # Ratios are the solver's, from predicted errors; "plain" carries out the same plan with --plain. No labels, no training.
@@ -21,13 +21,13 @@ export OMP_NUM_THREADS=1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Method, noise exponent, calibration samples, and the layers that read residual streams (a regular expression).
+# Method, depth weight, calibration samples, and the layers that read residual streams (a regular expression).
 settings() {
     case $1 in
-    cifar10_resnet20_jpeg) echo spatial-svd 1 500 '/conv1/' ;;
-    cifar10_mobilenetv2_bn_jpeg) echo channel-pruning 1 500 'blocks\.(2|4|7|11|14)/f/f\.0/' ;;
-    squeezenet1.1-7) echo spatial-svd+weight-svd 1 250 'none' ;;
-    mobilenetv2-tf) echo channel-pruning 1 250 '_(2|4|7|11|14)_expand$' ;;
+    cifar10_resnet20_jpeg) echo spatial-svd 1.5 500 '/conv1/' ;;
+    cifar10_mobilenetv2_bn_jpeg) echo channel-pruning 1.5 500 'blocks\.(2|4|7|11|14)/f/f\.0/' ;;
+    squeezenet1.1-7) echo spatial-svd+weight-svd 1.5 250 'none' ;;
+    mobilenetv2-tf) echo channel-pruning 1.5 250 '_(2|4|7|11|14)_expand$' ;;
     *) echo "no settings for $1" >&2; return 2 ;;
     esac
 }
@@ -46,7 +46,7 @@ makePlan() {
         equant compress "$model" --target-macs "$target" "${calibration[@]}" --plan-output "$work/plan" -o "$work/ours.onnx"
         return
     fi
-    local options=(--noise-exponent "$exponent")
+    local options=(--depth-weight "$depth")
     if [[ $method == channel-pruning ]]; then
         while read -r layer; do options+=(--exclude "$layer"); done < <(
             jq -r --arg streams "$streams" '.layers[].name | select(test($streams))' "$work/table")
@@ -124,10 +124,10 @@ row() {
 echo '| network, method | MACs | reached | float | ours | `--plain` | file, MB | time, ms | ONNX Runtime |'
 echo '| --- | --- | --- | --- | --- | --- | --- | --- | --- |'
 for argument in "$@"; do
-    IFS=: read -r network askedMethod askedExponent <<<"$argument"
+    IFS=: read -r network askedMethod askedDepth <<<"$argument"
     defaults=$(settings "$network")
-    read -r method exponent samples streams <<<"$defaults"
-    method=${askedMethod:-$method} exponent=${askedExponent:-$exponent} samples=${SAMPLES:-$samples}
+    read -r method depth samples streams <<<"$defaults"
+    method=${askedMethod:-$method} depth=${askedDepth:-$depth} samples=${SAMPLES:-$samples}
     model=$shared/data/models/$network.onnx
     if [[ $network == cifar10_* ]]; then
         calibration=(--data "$shared/data/cifar10/train_10000" --limit "$samples")

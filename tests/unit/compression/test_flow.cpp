@@ -101,8 +101,8 @@ private slots:
     void stopsAndRefuses();
     void readersOfTheSameChannelsAreOneRow();
     void pruningBudgetsHoldOnTheModel();
-    void noiseExponentDecidesBetweenEqualErrors_data();
-    void noiseExponentDecidesBetweenEqualErrors();
+    void noiseAndDepthDecideBetweenEqualErrors_data();
+    void noiseAndDepthDecideBetweenEqualErrors();
 };
 
 void TestFlow::keepsTheBestCandidate() {
@@ -218,16 +218,16 @@ void TestFlow::pruningBudgetsHoldOnTheModel() {
     }
 }
 
-void TestFlow::noiseExponentDecidesBetweenEqualErrors_data() {
-    QTest::addColumn<double>("exponent");
+void TestFlow::noiseAndDepthDecideBetweenEqualErrors_data() {
+    QTest::addColumn<double>("weight");
     QTest::addColumn<QString>("compressed");
-    QTest::newRow("what arrives") << 1.0 << "last";
-    QTest::newRow("a part of it") << 0.5 << "last";
-    QTest::newRow("against it") << -0.5 << "first";
+    QTest::newRow("what arrives") << 0.0 << "last";
+    QTest::newRow("a little is made up for") << 1.0 << "last";
+    QTest::newRow("much is made up for") << 2.0 << "first";
 }
 
-void TestFlow::noiseExponentDecidesBetweenEqualErrors() {
-    QFETCH(double, exponent);
+void TestFlow::noiseAndDepthDecideBetweenEqualErrors() {
+    QFETCH(double, weight);
     QFETCH(QString, compressed);
     SensitivityTable table;
     table.total = {2, 2};
@@ -245,7 +245,7 @@ void TestFlow::noiseExponentDecidesBetweenEqualErrors() {
     }
     SolverOptions options;
     options.target.macsRatio = 0.75;
-    options.noiseExponent = exponent;
+    options.depthWeight = weight;
     const auto solved = solvePlan(table, options);
     QVERIFY(solved && solved->isTargetMet);
     QCOMPARE(solved->plan.choices.size(), std::size_t(1));
