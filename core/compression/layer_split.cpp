@@ -16,10 +16,10 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr int kRounds = 4;            ///< of fitting behind the activation
+constexpr int kRounds = 12;           ///< of fitting behind the activation
 constexpr int kSweeps = 12;           ///< of alternating least squares
 constexpr int kRefineSweeps = 3;      ///< the same for targets that changed a little
-constexpr double kSmallGain = 2e-3;   ///< relative to the error: a round that gains less is the last
+constexpr double kSmallGain = 5e-4;   ///< relative to the error: a round that gains less is the last
 constexpr int kPredictionSweeps = 2;  ///< a prediction needs the error's size, not its last per cent
 
 /// order[k]: which column of the ONNX weight [m][kh][kw] is column k of [outer][inner].

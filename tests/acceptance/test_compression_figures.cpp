@@ -33,7 +33,7 @@ void TestCompressionFigures::accuracyWithoutTraining_data() {
     QTest::addColumn<double>("depthWeight");
     QTest::addColumn<double>("mostLost");
     using enum CompressionMethod;
-    QTest::newRow("half, spatial SVD") << SpatialSvd << 0.5 << kDepthWeight << 1.5;
+    QTest::newRow("half, spatial SVD") << SpatialSvd << 0.5 << 0.0 << 1.5;
     QTest::newRow("half, weight SVD") << WeightSvd << 0.5 << kDepthWeight << 4.0;
     QTest::newRow("half, channel pruning") << ChannelPruning << 0.5 << kDepthWeight << 4.0;
     QTest::newRow("a third, spatial SVD") << SpatialSvd << 0.33 << kDepthWeight << 6.0;
