@@ -22,7 +22,8 @@ namespace {
 constexpr std::size_t kBatch = 8;
 constexpr double kWeightStep = 1.5;
 constexpr double kMostWeight = 4.5;
-constexpr double kTolerance = 5e-3;  ///< of the model's cost, beyond which a target counts as missed
+constexpr double kMissedTarget = 1000;  ///< dB or points
+constexpr double kTolerance = 5e-3;     ///< of the model's cost, beyond which a target counts as missed
 
 std::vector<double> ratiosOf(const FlowOptions& options) {
     if (!options.ratios.empty()) return options.ratios;
@@ -103,7 +104,9 @@ private:
         auto outcome = tryDivision(share, way);
         if (!outcome) return fail(outcome.error());
         if (onCandidate) onCandidate(outcome->report);
-        const double score = scoreBy(m_result.metric, outcome->report.score);
+        // What misses the target has an easy score: it stays behind all that meet it.
+        const double score =
+            scoreBy(m_result.metric, outcome->report.score) - (outcome->report.limitedBy.empty() ? 0 : kMissedTarget);
         const bool isBetter = m_result.candidates.empty() || isAhead(outcome->report, m_result);
         m_result.candidates.push_back(std::move(outcome->report));
         if (isBetter) {
