@@ -5,6 +5,7 @@
 #include <QtTest>
 #include <cmath>
 
+#include "core/compression/channel_groups.h"
 #include "core/compression/plan_cost.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
@@ -23,6 +24,20 @@ namespace {
 using enum CompressionMethod;
 using Methods = std::vector<CompressionMethod>;
 
+/// As the recommended flow has it: what residual streams share is not pruned.
+Status leaveStreams(SensitivityTable& table, const Model& model) {
+    const auto analysis = analyzeChannels(model);
+    if (!analysis) return fail(analysis.error());
+    for (LayerSensitivity& row : table.layers) {
+        const auto node = std::ranges::find(model.graph.nodes, row.name, &Node::label);
+        if (row.method == ChannelPruning && !row.cells.empty() && node != model.graph.nodes.end() &&
+            isResidual(*analysis, model.graph,
+                       channelGroup(*analysis, static_cast<std::size_t>(node - model.graph.nodes.begin()))))
+            row.cells.clear();
+    }
+    return {};
+}
+
 /// The network at `macs` of its cost, in as many stages as there are sets of methods, each saving the same share.
 Result<Model> compressed(const Model& original, const Dataset& data, const std::vector<Methods>& stages, double macs) {
     Model model = original;
@@ -33,8 +48,9 @@ Result<Model> compressed(const Model& original, const Dataset& data, const std::
         options.methods = stages[i];
         options.ratios = {0.3, 0.45, 0.6, 0.75, 0.85, 0.95};
         options.calibrationSamples = data.size();
-        const auto table = predictSensitivity(model, data, options);
+        auto table = predictSensitivity(model, data, options);
         if (!table) return fail(table.error());
+        if (const auto left = leaveStreams(*table, model); !left) return fail(left.error());
         SolverOptions solver;
         solver.target.macsRatio = std::pow(macs, double(i + 1) / double(stages.size())) / reached;
         const auto solved = solvePlanFor(model, *table, solver);
