@@ -75,6 +75,29 @@ ChannelGroup channelGroup(const ChannelAnalysis& analysis, std::size_t node) {
     return group;
 }
 
+LastChannels::LastChannels(const ChannelAnalysis& analysis) : m_places(analysis.blockedBy.size()) {
+    std::set<ChannelUnits> seen;
+    for (const auto& [name, axis] : analysis.values) {
+        if (!seen.insert(axis.units).second) continue;
+        const std::size_t value = m_left.size();
+        m_left.push_back(std::ssize(axis.units));
+        for (const int unit : axis.units) {
+            auto& places = m_places[static_cast<std::size_t>(unit)];
+            if (places.empty() || places.back().value != value) places.push_back({value, 0});
+            ++places.back().count;
+        }
+    }
+}
+
+bool LastChannels::mayGo(int unit) const {
+    return std::ranges::none_of(m_places[static_cast<std::size_t>(unit)],
+                                [&](const Place& place) { return place.count == m_left[place.value]; });
+}
+
+void LastChannels::remove(int unit) {
+    for (const Place& place : m_places[static_cast<std::size_t>(unit)]) m_left[place.value] -= place.count;
+}
+
 bool isResidual(const ChannelAnalysis& analysis, const Graph& graph, const ChannelGroup& group) {
     const std::set<int> units(group.units.begin(), group.units.end());
     const auto carries = [&](const std::string& value) {

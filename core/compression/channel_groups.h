@@ -84,6 +84,23 @@ struct ChannelGroup {
 };
 [[nodiscard]] ChannelGroup channelGroup(const ChannelAnalysis& analysis, std::size_t node);
 
+/// Keeps at least one channel in every value while units go one after the other.
+class LastChannels {
+public:
+    explicit LastChannels(const ChannelAnalysis& analysis);
+    /// Whether no value would be left without channels.
+    [[nodiscard]] bool mayGo(int unit) const;
+    void remove(int unit);
+
+private:
+    struct Place {
+        std::size_t value = 0;
+        std::int64_t count = 0;  ///< positions of the unit there
+    };
+    std::vector<std::int64_t> m_left;          ///< channels of every value
+    std::vector<std::vector<Place>> m_places;  ///< by unit
+};
+
 /// Whether the channels run through a sum of computed values, as those of a residual stream do.
 [[nodiscard]] bool isResidual(const ChannelAnalysis& analysis, const Graph& graph, const ChannelGroup& group);
 

@@ -2,7 +2,6 @@
 #include "core/compression/channel_pruning.h"
 
 #include <algorithm>
-#include <set>
 
 #include "core/compression/channel_elimination.h"
 #include "core/compression/channel_removal.h"
@@ -15,39 +14,6 @@ namespace {
 
 using Eigen::Index;
 using Eigen::MatrixXd;
-
-/// Keeps at least one channel in every value that the units run through.
-class LastChannels {
-public:
-    LastChannels(const ChannelAnalysis& analysis, const std::vector<int>& units) {
-        const std::set<int> asked(units.begin(), units.end());
-        std::set<ChannelUnits> seen;
-        for (const auto& [name, axis] : analysis.values) {
-            const bool isTouched = std::ranges::any_of(axis.units, [&](int unit) { return asked.contains(unit); });
-            if (!isTouched || !seen.insert(axis.units).second) continue;
-            std::map<int, std::int64_t> counts;
-            for (const int unit : axis.units) ++counts[unit];
-            m_values.push_back({std::move(counts), std::ssize(axis.units)});
-        }
-    }
-    [[nodiscard]] bool mayGo(int unit) const {
-        return std::ranges::none_of(m_values, [&](const Value& value) {
-            const auto found = value.counts.find(unit);
-            return found != value.counts.end() && found->second == value.left;
-        });
-    }
-    void remove(int unit) {
-        for (Value& value : m_values)
-            if (const auto found = value.counts.find(unit); found != value.counts.end()) value.left -= found->second;
-    }
-
-private:
-    struct Value {
-        std::map<int, std::int64_t> counts;
-        std::int64_t left = 0;
-    };
-    std::vector<Value> m_values;
-};
 
 /// The columns of one layer's unfolded input per unit of the list.
 std::vector<std::vector<Index>> columnsOf(const ChannelLayer& layer, const std::vector<int>& units, Index kernel) {
@@ -137,7 +103,7 @@ Result<std::vector<ChannelElimination>> eliminateChannels(const Model& model, co
         if (!problem) return fail(problem.error());
         problems.push_back(std::move(*problem));
     }
-    LastChannels last(analysis, group.units);
+    LastChannels last(analysis);
     const auto steps = eliminate(
         std::move(problems), [&](std::size_t unit) { return last.mayGo(group.units[unit]); },
         [&](std::size_t unit) { last.remove(group.units[unit]); }, stop);

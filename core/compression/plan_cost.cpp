@@ -33,11 +33,11 @@ double excess(const PlanPrediction& reached, const SolverTarget& target) {
     return most;
 }
 
-/// Costs of plans for one model, which it refers to. What plans have in common is computed once.
+/// Costs of plans for one model and table, which it refers to. What plans have in common is computed once.
 class PlanCosts {
 public:
-    static Result<PlanCosts> create(const Model& model) {
-        PlanCosts costs(model);
+    static Result<PlanCosts> create(const Model& model, const SensitivityTable& table) {
+        PlanCosts costs(model, table);
         const auto facts = factsOf(model);
         if (!facts) return fail(facts.error());
         auto analysis = analyzeChannels(model, *facts);
@@ -69,46 +69,71 @@ public:
     }
 
 private:
-    explicit PlanCosts(const Model& model) : m_model(model) {}
+    PlanCosts(const Model& model, const SensitivityTable& table) : m_model(model), m_table(table) {}
 
-    /// With as many channels as the plan leaves; which ones go does not matter.
+    /// As many channels as the plan leaves, taken in execution order: later choices find fewer.
     Result<Model> prune(const CompressionPlan& plan) {
         std::vector<bool> isRemoved(m_analysis.blockedBy.size(), false);
+        const auto isGone = [&](int unit) { return bool(isRemoved[static_cast<std::size_t>(unit)]); };
+        LastChannels last(m_analysis);
         for (const auto& layer : m_layers) {
             const auto choice = std::ranges::find_if(
                 plan.choices, [&](const LayerChoice& c) { return c.layer == layer.geometry.name && doesPrune(c); });
             if (choice == plan.choices.end()) continue;
-            const std::int64_t kept = sizeOf(*choice, layer.geometry, plan);
-            const auto steps = stepsOf(layer.geometry.node);
-            if (!steps) return fail(steps.error());
-            for (const auto& step : **steps)
-                if (step.kept >= std::max<std::int64_t>(kept, 1)) isRemoved[static_cast<std::size_t>(step.unit)] = true;
+            const auto order = eliminationOf(layer.geometry);
+            if (!order) return fail(order.error());
+            const ChannelUnits& inputs = m_analysis.layer(layer.geometry.node)->inputs;
+            const std::int64_t kept = std::max<std::int64_t>(sizeOf(*choice, layer.geometry, plan), 1);
+            std::int64_t left = std::ssize(inputs) - std::ranges::count_if(inputs, isGone);
+            for (const int unit : **order) {
+                if (isGone(unit) || !last.mayGo(unit)) continue;
+                left -= std::ranges::count(inputs, unit);
+                if (left < kept) break;
+                isRemoved[static_cast<std::size_t>(unit)] = true;
+                last.remove(unit);
+            }
         }
         Model pruned = m_model;
         if (const auto done = removeChannels(pruned, m_analysis, isRemoved); !done) return fail(done.error());
         return pruned;
     }
 
-    Result<const std::vector<ChannelElimination>*> stepsOf(std::size_t node) {
-        auto known = m_steps.find(node);
-        if (known == m_steps.end()) {
-            auto steps = eliminateChannels(m_model, m_analysis, node, {});
+    /// The layer's input units in the order in which they go.
+    Result<const ChannelUnits*> eliminationOf(const LayerGeometry& layer) {
+        auto known = m_eliminations.find(layer.node);
+        if (known != m_eliminations.end()) return &known->second;
+        const auto row = std::ranges::find_if(m_table.layers, [&](const LayerSensitivity& r) {
+            return r.name == layer.name && !r.elimination.empty();
+        });
+        ChannelUnits units;
+        if (row != m_table.layers.end()) {
+            const ChannelLayer* channels = m_analysis.layer(layer.node);
+            for (const std::int64_t channel : row->elimination) {
+                if (!channels || channel < 0 || channel >= std::ssize(channels->inputs))
+                    return fail(ErrorCode::InvalidArgument,
+                                "The sensitivity table takes channels away that the layer does not have.",
+                                "Make the table anew for this model.", layer.name);
+                units.push_back(channels->inputs[static_cast<std::size_t>(channel)]);
+            }
+        } else {
+            const auto steps = eliminateChannels(m_model, m_analysis, layer.node, {});
             if (!steps) return fail(steps.error());
-            known = m_steps.emplace(node, std::move(*steps)).first;
+            for (const auto& step : *steps) units.push_back(step.unit);
         }
-        return &known->second;
+        return &m_eliminations.emplace(layer.node, std::move(units)).first->second;
     }
 
     const Model& m_model;
+    const SensitivityTable& m_table;
     ChannelAnalysis m_analysis;
     std::vector<CompressibleLayer> m_layers;
-    std::map<std::size_t, std::vector<ChannelElimination>> m_steps;  ///< by node
+    std::map<std::size_t, ChannelUnits> m_eliminations;  ///< by node
 };
 
 }  // namespace
 
-Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan) {
-    auto costs = PlanCosts::create(model);
+Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan, const SensitivityTable& table) {
+    auto costs = PlanCosts::create(model, table);
     return costs ? costs->of(plan) : fail(costs.error());
 }
 
@@ -122,7 +147,7 @@ Result<SolvedPlan> solvePlanFor(const Model& model, const SensitivityTable& tabl
         const bool isAdditive = std::ranges::none_of(solved->plan.choices, doesPrune);
         if (isAdditive || options.target.maxDrop || options.isGreedy) return solved;
         if (!costs) {
-            auto created = PlanCosts::create(model);
+            auto created = PlanCosts::create(model, table);
             if (!created) return fail(created.error());
             costs.emplace(std::move(*created));
         }

@@ -7,9 +7,11 @@
 
 namespace equant {
 
-/// Cost of the whole model under the plan, by really removing as many channels as it asks for (which ones does not
-/// matter) and by the formulas of the factorizations. Unsupported, InvalidArgument: choices that do not fit the model.
-Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan);
+/// Cost of the whole model under the plan, by really removing as many channels as it asks for, layer by layer in
+/// execution order, and by the formulas of the factorizations. Which channels go is what the table says
+/// (LayerSensitivity::elimination; without, the smallest weights): on streams whose shortcuts pad channels, it decides
+/// how many other layers lose. Unsupported, InvalidArgument: choices that do not fit the model.
+Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan, const SensitivityTable& table = {});
 
 /// solvePlan for budgets that hold on the model: the table's target is moved until the cost that was really reached is
 /// within a hundredth below the target, or no better plan is found. `predicted` then has the real ratios.

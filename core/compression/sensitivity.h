@@ -45,6 +45,8 @@ struct LayerSensitivity {
     std::int64_t fullSize = 0;
     std::vector<SensitivityCell> cells;  ///< ratios ascending
     std::string skipped;                 ///< why it has no cells
+    /// Channel pruning: the layer's input channels that may go, in the order in which they do.
+    std::vector<std::int64_t> elimination{};
 };
 
 struct SensitivityTable {

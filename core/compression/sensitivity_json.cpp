@@ -31,6 +31,7 @@ json asJson(const LayerSensitivity& layer) {
                 {"parameters", layer.cost.parameters},
                 {"full_rank", layer.fullSize}};
     if (!layer.skipped.empty()) object["skipped"] = layer.skipped;
+    if (!layer.elimination.empty()) object["elimination"] = layer.elimination;
     json ratios, actual, ranks, scores, low, high, samples, errors, noise, savedMacs, savedParameters;
     for (json* column :
          {&ratios, &actual, &ranks, &scores, &low, &high, &samples, &errors, &noise, &savedMacs, &savedParameters})
@@ -71,6 +72,7 @@ Result<LayerSensitivity> readLayer(const json& object, const json& root) {
     layer.cost = {object.value("macs", 0.0), object.value("parameters", 0.0)};
     layer.fullSize = object.value("full_rank", std::int64_t{0});
     layer.skipped = object.value("skipped", std::string());
+    layer.elimination = object.value("elimination", std::vector<std::int64_t>());
     const json& ratios = object.contains("ratios") ? object["ratios"] : root.at("ratios");
     const std::size_t count = object.contains("scores") ? object["scores"].size() : 0;
     const auto column = [&](const char* key, std::size_t i) {

@@ -143,6 +143,7 @@ Result<LayerSensitivity> SensitivityStudy::row(std::size_t layer, CompressionMet
         // The cheapest split may still cost more than the layer; then there is nothing to gain.
         if (choice.ratio < 1 && choice.size <= row.fullSize) row.cells.push_back(cell);
     }
+    std::ranges::stable_sort(row.cells, {}, &SensitivityCell::ratio);
     if (row.cells.empty()) {
         row.skipped = "No rank is cheaper than the layer as it is.";
         return row;
@@ -187,6 +188,10 @@ Status SensitivityStudy::fillPruningCells(std::size_t layer, LayerSensitivity& r
     const LayerMomentMap none;
     const auto steps = eliminateChannels(m_model, m_channels, node, options.compress.isPlain ? none : m_moments, stop);
     if (!steps) return fail(steps.error());
+    const ChannelUnits& inputs = m_channels.layer(node)->inputs;
+    for (const auto& step : *steps)
+        for (std::size_t i = 0; i < inputs.size(); ++i)
+            if (inputs[i] == step.unit) row.elimination.push_back(static_cast<std::int64_t>(i));
     std::vector<SensitivityCell> reachable;
     for (SensitivityCell cell : row.cells) {
         // The last step that keeps at least that many channels.

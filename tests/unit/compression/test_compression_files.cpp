@@ -82,10 +82,12 @@ void TestCompressionFiles::tableComesBack() {
     LayerSensitivity layer{"conv1", CompressionMethod::ChannelPruning, {500, 100}, 16, {}, {}};
     layer.cells.push_back({0.25, 0.24, 4, {400, 70}, 0.3, 0.2, 60.5, Interval{58, 63}, 2000});
     layer.cells.push_back({0.5, 0.5, 8, {260, 51}, 0.1, 0.05, std::nullopt, std::nullopt, 0});
+    layer.elimination = {3, 0, 15};
     table.layers = {layer, {"depthwise", CompressionMethod::ChannelPruning, {10, 10}, 0, {}, "Depthwise."}};
     const auto back = parseSensitivity(toJson(table));
     QVERIFY(back);
     QCOMPARE(toJson(*back), toJson(table));
+    QCOMPARE(back->layers[0].elimination, layer.elimination);
     QCOMPARE(back->layers[0].cells[0].predictedNoise, std::optional(0.2));
     QCOMPARE(back->layers[0].cells[0].score, std::optional(60.5));
     QCOMPARE(back->layers[0].cells[0].interval->high, 63.0);

@@ -52,6 +52,30 @@ Model residualNetwork() {
         .build();
 }
 
+/// A stream of 8 channels that goes on as one of 12: the shortcut pads it with zeros, two on either side.
+Model paddedNetwork() {
+    ModelBuilder builder;
+    builder.input("x", {-1, 4, 8, 8}).output("y", {-1, 5});
+    unsigned seed = 300;
+    const auto conv = [&](const std::string& name, const std::string& from, std::int64_t in, std::int64_t out) {
+        builder.constant("w_" + name, randomTensor({out, in, 3, 3}, ++seed, -0.3F, 0.3F))
+            .node("Conv", {from, "w_" + name}, {name}, {{"pads", Ints{1, 1, 1, 1}}});
+        return name;
+    };
+    conv("stem", "x", 4, 8);
+    builder.node("Relu", {conv("a1", "stem", 8, 10)}, {"ar"}).node("Add", {conv("a2", "ar", 10, 8), "stem"}, {"as"});
+    Tensor pads(DType::Int64, {8});
+    std::ranges::copy(Ints{0, 2, 0, 0, 0, 2, 0, 0}, pads.mutableData<std::int64_t>().begin());
+    builder.constant("pads", pads).node("Pad", {"as", "pads"}, {"padded"});
+    builder.node("Relu", {conv("b1", "as", 8, 14)}, {"br"}).node("Add", {conv("b2", "br", 14, 12), "padded"}, {"bs"});
+    builder.node("Relu", {conv("c1", "bs", 12, 14)}, {"cr"}).node("Add", {conv("c2", "cr", 14, 12), "bs"}, {"cs"});
+    return builder.constant("w", randomTensor({5, 12}, 77))
+        .node("GlobalAveragePool", {"cs"}, {"p"})
+        .node("Flatten", {"p"}, {"f"})
+        .node("Gemm", {"f", "w"}, {"y"}, {{"transB", std::int64_t{1}}})
+        .build();
+}
+
 class RandomData final : public Dataset {
 public:
     std::size_t size() const override { return 16; }
@@ -71,10 +95,11 @@ double macsOf(const Model& model) {
     return static_cast<double>(totalCost(model.graph, describeLayers(model.graph, *topology, *facts)).macs);
 }
 
-SensitivityTable tableOf(const Model& model, CompressionMethod method) {
+SensitivityTable tableOf(const Model& model, CompressionMethod method, bool isPlain = false) {
     SensitivityOptions options;
     options.methods = {method};
     options.ratios = {0.25, 0.5, 0.75};
+    options.compress.isPlain = isPlain;
     const auto table = predictSensitivity(model, RandomData(), options);
     return table ? *table : SensitivityTable{};
 }
@@ -101,6 +126,8 @@ private slots:
     void stopsAndRefuses();
     void readersOfTheSameChannelsAreOneRow();
     void pruningBudgetsHoldOnTheModel();
+    void costsFollowTheChannelsThatGo_data();
+    void costsFollowTheChannelsThatGo();
     void noiseAndDepthDecideBetweenEqualErrors_data();
     void noiseAndDepthDecideBetweenEqualErrors();
 };
@@ -208,7 +235,7 @@ void TestFlow::pruningBudgetsHoldOnTheModel() {
         options.target.macsRatio = target;
         const auto solved = solvePlanFor(model, table, options);
         QVERIFY(solved && solved->isTargetMet);
-        const auto cost = plannedCost(model, solved->plan);
+        const auto cost = plannedCost(model, solved->plan, table);
         QVERIFY(cost);
         QVERIFY(cost->macs <= target * macsOf(model) * (1 + 1e-9));
         QCOMPARE(solved->plan.predicted->macsRatio, cost->macs / macsOf(model));
@@ -216,6 +243,46 @@ void TestFlow::pruningBudgetsHoldOnTheModel() {
         QVERIFY(compressed);
         QCOMPARE(double(compressed->report.macsAfter), cost->macs);
     }
+}
+
+void TestFlow::costsFollowTheChannelsThatGo_data() {
+    QTest::addColumn<bool>("isPlain");
+    QTest::newRow("by magnitude") << true;
+    QTest::newRow("by the data") << false;
+}
+
+/// Of two streams that share channels in part: what the first gives up, the second need not give up again, and which
+/// channels go decides how many the other layers lose.
+void TestFlow::costsFollowTheChannelsThatGo() {
+    QFETCH(bool, isPlain);
+    const Model model = paddedNetwork();
+    const SensitivityTable table = tableOf(model, CompressionMethod::ChannelPruning, isPlain);
+    const RandomData data;
+    const auto source = batchesOf(data, 8);
+    std::size_t tried = 0;
+    for (const LayerSensitivity& first : table.layers)
+        for (const LayerSensitivity& second : table.layers) {
+            if (&first >= &second || first.cells.empty() || second.cells.empty()) continue;
+            CompressionPlan plan;
+            for (const LayerSensitivity* row : {&first, &second})
+                plan.choices.push_back(
+                    {row->name, row->method, row->cells[0].ratio, row->cells[row == &first ? 1 : 0].size});
+            const auto cost = plannedCost(model, plan, table);
+            QVERIFY2(cost, cost ? "" : describe(cost.error()).c_str());
+            const auto compressed = compress(model, plan, isPlain ? nullptr : &source, {.isPlain = isPlain});
+            QVERIFY(compressed);
+            QCOMPARE(double(compressed->report.macsAfter), cost->macs);
+            ++tried;
+        }
+    QVERIFY(tried >= 6);
+    SensitivityTable foreign = table;
+    for (LayerSensitivity& row : foreign.layers)
+        if (!row.elimination.empty()) row.elimination.front() = 1000;
+    CompressionPlan plan;
+    const auto row = std::ranges::find_if(table.layers, [](const auto& r) { return !r.cells.empty(); });
+    plan.choices.push_back({row->name, row->method, row->cells[0].ratio, row->cells[0].size});
+    const auto refused = plannedCost(model, plan, foreign);
+    QVERIFY(!refused && refused.error().code == ErrorCode::InvalidArgument && refused.error().subject == row->name);
 }
 
 void TestFlow::noiseAndDepthDecideBetweenEqualErrors_data() {

@@ -92,6 +92,7 @@ class TestSensitivity : public QObject {
 private slots:
     void predictedErrorsFall();
     void noiseArrivesAsPredicted();
+    void orderOfRatiosDoesNotMatter();
     void pruningSavesUpstreamToo();
     void measuresEveryCell();
     void scoreIsThatOfTheCompressedNetwork();
@@ -145,6 +146,16 @@ void TestSensitivity::noiseArrivesAsPredicted() {
     QVERIFY(table);
     for (const LayerSensitivity& layer : table->layers)
         for (const SensitivityCell& cell : layer.cells) QVERIFY(cell.predictedError && !cell.predictedNoise);
+}
+
+void TestSensitivity::orderOfRatiosDoesNotMatter() {
+    SensitivityOptions options = optionsFor(kAllMethods);
+    auto sorted = predictSensitivity(chain(), RandomData(false), options);
+    std::ranges::reverse(options.ratios);
+    auto reversed = predictSensitivity(chain(), RandomData(false), options);
+    QVERIFY(sorted && reversed);
+    sorted->seconds = reversed->seconds = 0;
+    QCOMPARE(toJson(*reversed), toJson(*sorted));
 }
 
 void TestSensitivity::pruningSavesUpstreamToo() {
