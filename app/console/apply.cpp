@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replays a recipe: all its steps, one command, one file.
+// Replays a recipe or a workspace: all its steps, one command, one file.
 #include <fmt/format.h>
 #include <memory>
 
@@ -13,7 +13,7 @@
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
-#include "core/recipe/run.h"
+#include "core/recipe/workspace.h"
 
 namespace equant::console {
 
@@ -21,10 +21,10 @@ namespace {
 
 struct ApplyCommand {
     std::string recipe;
-    std::string model;
+    WorkspaceInputs inputs;
     std::string output;
     std::string encodings;
-    RecipeData data;
+    bool shouldTime = true;
 };
 
 CommandResult describeReport(const Step& step, const CompressionReport& report) {
@@ -67,11 +67,11 @@ CommandResult describeRun(const RecipeRun& run) {
 }
 
 /// The optimized network beside the one that was opened; a simulation has scored both already.
-Status addScores(const ApplyCommand& command, const PreparedRecipe& prepared, const Model& model, const RecipeRun& run,
+Status addScores(const PreparedRecipe& prepared, const Model& model, const RecipeRun& run,
                  const CommandContext& context, CommandResult& result) {
     result.json["evaluation"] = nullptr;
-    if (command.data.evaluationPath.empty() || prepared.recipe.quantizeStep()) return {};
     const RecipeData& data = prepared.data;
+    if (data.evaluationPath.empty() || prepared.recipe.quantizeStep()) return {};
     const auto samples = openSamples(data.evaluationPath, model, data.preprocess, data.evaluationSamples);
     if (!samples) return fail(samples.error());
     EvaluateOptions options;
@@ -98,32 +98,28 @@ Status writeFiles(const ApplyCommand& command, const RecipeRun& run, CommandResu
     return {};
 }
 
-Result<Recipe> readRecipe(const std::string& path) {
-    const auto text = readFile(path);
-    if (!text) return fail(text.error());
-    auto recipe = parseRecipe(*text);
-    if (recipe) return recipe;
-    Error error = recipe.error();
-    if (error.subject.empty()) error.subject = path;
-    return fail(std::move(error));
-}
-
 Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext& context) {
     for (const auto& target : {command.output, command.encodings})
         if (const auto status = checkTarget(target); !status) return fail(status.error());
-    const auto recipe = readRecipe(command.recipe);
-    if (!recipe) return fail(recipe.error());
-    if (!command.encodings.empty() && !recipe->quantizeStep())
+    const auto saved = readWorkspaceOrRecipe(command.recipe);
+    if (!saved) return fail(saved.error());
+    auto workspace = withInputs(*saved, command.inputs);
+    if (!workspace) return fail(workspace.error());
+    workspace->data.shouldTime = command.shouldTime;
+    const Recipe recipe = workspace->whole();
+    if (!command.encodings.empty() && !recipe.quantizeStep())
         return fail(ErrorCode::InvalidArgument, "The recipe does not quantize: there are no encodings to write.",
                     "Leave --encodings out, or add a step \"quantize\".", command.recipe);
-    const auto model = readOnnx(command.model);
+    const auto model = readOnnx(workspace->model);
     if (!model) return fail(model.error());
-    const auto prepared = prepareRecipe(*recipe, *model, command.model, command.data);
+    const auto prepared = prepareRecipe(recipe, *model, workspace->model, workspace->data);
     if (!prepared) return fail(prepared.error());
     const auto run = runRecipe(*prepared, *model, context.options.threads, context.job);
     if (!run) return fail(run.error());
     CommandResult result = describeRun(*run);
-    if (const auto scored = addScores(command, *prepared, *model, *run, context, result); !scored)
+    result.json["model_changed"] = workspace->isOutdated(*model);
+    if (workspace->isOutdated(*model)) result.text += "The model changed since the workspace was saved.\n";
+    if (const auto scored = addScores(*prepared, *model, *run, context, result); !scored)
         return fail(scored.error());
     if (const auto written = writeFiles(command, *run, result); !written) return fail(written.error());
     return result;
@@ -133,22 +129,25 @@ Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext
 
 void addApply(CommandRegistry& registry) {
     auto options = std::make_shared<ApplyCommand>();
-    options->data.evaluationSamples = 500;
-    auto* command = registry.add("apply", "Replay a recipe: compress, equalize, quantize, whatever it holds",
+    auto* command = registry.add("apply", "Replay a recipe or workspace: compress, equalize, quantize",
                                  [options](const CommandContext& context) { return runApply(*options, context); });
-    command->add_option("RECIPE", options->recipe, "Recipe (JSON)")->required()->type_name("");
-    command->add_option("--model", options->model, "ONNX file; a recipe names none")->required()->type_name("MODEL");
-    command->add_option("--data", options->data.path, "Samples to fit to and to calibrate on")->type_name("PATH");
-    command->add_option("--eval-data", options->data.evaluationPath, "Samples to score on (default: those of --data)")
+    command->add_option("RECIPE", options->recipe, "Recipe (JSON) or workspace (*.equant)")->required()->type_name("");
+    command->add_option("--model", options->inputs.model, "ONNX file; a recipe names none, a workspace does")->type_name("MODEL");
+    command->parse_complete_callback([options] {
+        if (options->inputs.model.empty() && !options->recipe.ends_with(".equant"))
+            throw CLI::ValidationError("--model is missing", "a recipe names none.");
+    });
+    command->add_option("--data", options->inputs.data, "Samples to fit to and to calibrate on")->type_name("PATH");
+    command->add_option("--eval-data", options->inputs.evaluationData, "Samples to score on (default: those of --data)")
         ->type_name("PATH");
-    const auto addLimit = [&](const char* flag, std::size_t& value, const char* help) {
+    const auto addLimit = [&](const char* flag, std::optional<std::size_t>& value, const char* help) {
         command->add_option(flag, value, help)->check(CLI::NonNegativeNumber.description(""))->type_name("N");
     };
-    addLimit("--limit", options->data.calibrationSamples, "At most N samples to calibrate on (default 100, 0: all)");
-    addLimit("--eval-limit", options->data.evaluationSamples, "At most N samples to score on (default 500, 0: all)");
-    command->add_option("--preprocess", options->data.preprocess, "imagenet, unit, signed, none, or a JSON file")
+    addLimit("--limit", options->inputs.calibrationSamples, "At most N samples to calibrate on (default 100, 0: all)");
+    addLimit("--eval-limit", options->inputs.evaluationSamples, "At most N samples to score on (default 500, 0: all)");
+    command->add_option("--preprocess", options->inputs.preprocess, "imagenet, unit, signed, none, or a JSON file")
         ->type_name("P");
-    addLatencyOption(*command, options->data.shouldTime);
+    addLatencyOption(*command, options->shouldTime);
     command->add_option("-o,--output", options->output, "ONNX file to write (QDQ where the recipe quantizes)")
         ->required()
         ->type_name("OUT");

@@ -57,6 +57,11 @@ struct DocumentState {
     friend bool operator==(const DocumentState&, const DocumentState&) = default;
 };
 
+/// The state with a recipe, and the options that are edited as its steps have them.
+void adoptRecipe(Recipe recipe, DocumentState& state);
+/// Likewise the plan and the setup, as if they had been made in the window.
+void adoptCompression(const CompressStep& step, DocumentState& state);
+
 /// The model after cross-layer equalization with `options`.
 struct EqualizedModel {
     EqualizeOptions options;

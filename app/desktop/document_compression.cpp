@@ -2,6 +2,7 @@
 // The compression half of document.h.
 #include <QLocale>
 #include <algorithm>
+#include <set>
 
 #include "app/desktop/document.h"
 #include "app/desktop/keep_newest.h"
@@ -88,6 +89,25 @@ EngineCosts engineCosts(const CompressionReport& report) {
 bool Document::isCompressionUpToDate() const {
     const CompressStep* step = m_state.recipe.compressStep();
     return step && *step == editedCompression();
+}
+
+void adoptCompression(const CompressStep& step, DocumentState& state) {
+    CompressionSetup& setup = state.compression;
+    state.plan = step.plan;
+    std::set<CompressionMethod> methods;
+    for (const LayerChoice& choice : step.plan.choices) methods.insert(choice.method);
+    setup.methods.assign(methods.begin(), methods.end());
+    setup.multiple = static_cast<int>(std::clamp<std::int64_t>(step.plan.multiple, 1, 128));
+    setup.isPlain = step.options.isPlain;
+    setup.calibrationSamples = step.samples;
+    if (step.plan.costMetric == CostMetric::Parameters) setup.target = TargetKind::Size;
+}
+
+void adoptRecipe(Recipe recipe, DocumentState& state) {
+    if (const EqualizeStep* step = recipe.equalizeStep()) state.equalize = step->options;
+    if (const QuantizeStep* step = recipe.quantizeStep()) state.quantization = step->settings;
+    if (const CompressStep* step = recipe.compressStep()) adoptCompression(*step, state);
+    state.recipe = std::move(recipe);
 }
 
 CompressStep Document::editedCompression() const {

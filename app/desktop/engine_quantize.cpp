@@ -70,6 +70,11 @@ RecipeData recipeData(const DataChoice& data) {
             count(data.calibrationSamples), count(data.evaluationSamples)};
 }
 
+DataChoice dataChoice(const RecipeData& data) {
+    return {toQString(data.path), toQString(data.preprocess), static_cast<int>(data.calibrationSamples),
+            static_cast<int>(data.evaluationSamples), toQString(data.evaluationPath)};
+}
+
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
     QElapsedTimer clock;
     clock.start();

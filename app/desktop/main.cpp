@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
                                   QStringLiteral("size"), QStringLiteral("1280x800"));
     parser.addOptions({data, theme, sample, shots, size});
     parser.addPositionalArgument(QStringLiteral("model"),
-                                 QCoreApplication::translate("main", "The ONNX model to open."),
+                                 QCoreApplication::translate("main", "The ONNX model or workspace to open."),
                                  QStringLiteral("[model]"));
     parser.process(application);
     const QString model = parser.positionalArguments().value(0);
@@ -98,6 +98,8 @@ int main(int argc, char** argv) {
     window.show();
     if (parser.isSet(sample))
         window.session().openSample();
+    else if (Session::classify(model) == Session::Source::Workspace)
+        window.session().openWorkspace(model);
     else if (!model.isEmpty())
         window.session().openModel(model, parser.value(data));
     return QApplication::exec();

@@ -5,12 +5,10 @@
 #include <QApplication>
 #include <QCloseEvent>
 #include <QDockWidget>
-#include <QFileDialog>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
-#include <QMimeData>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -179,6 +177,11 @@ void MainWindow::connectSession() {
         showStage(0);
         refreshTitle();
     });
+    connect(&m_session, &Session::workspaceChanged, this, [this] {
+        m_recent.add(m_session.workspacePath());
+        refreshTitle();
+    });
+    connect(document.undoStack(), &QUndoStack::cleanChanged, this, &MainWindow::refreshTitle);
     connect(&m_session, &Session::failed, this, [this](const QString& activity, const Error& error) {
         m_messages->show(MessageBar::Kind::Error, errorText(error), toQString(error.hint),
                          errorDetails(error, activity));
@@ -325,7 +328,11 @@ void MainWindow::refreshStatus() {
 
 void MainWindow::refreshTitle() {
     const QString name = m_session.document().modelName();
-    setWindowTitle(name.isEmpty() ? tr("Equant") : tr("%1 - Equant").arg(name));
+    const QString workspace = QFileInfo(m_session.workspacePath()).fileName();
+    setWindowTitle(name.isEmpty()        ? tr("Equant")
+                   : workspace.isEmpty() ? tr("%1 - Equant").arg(name)
+                                         : tr("%1[*] (%2) - Equant").arg(workspace, name));
+    setWindowModified(!workspace.isEmpty() && !m_session.document().undoStack()->isClean());
 }
 
 void MainWindow::showStage(int stage) {
@@ -405,65 +412,6 @@ QList<plots::PlotView*> MainWindow::currentPlots() const {
     return {};
 }
 
-void MainWindow::openPath(const QString& path) {
-    if (const QString model = Session::modelInFolder(path); !model.isEmpty())
-        return m_session.openModel(model, Session::testDataInFolder(path) ? path : QString());
-    if (Session::classify(path) == Session::Source::Data) {
-        if (!m_session.document().hasModel())
-            return m_messages->show(MessageBar::Kind::Warning, tr("These look like data. Open a model first."),
-                                    tr("Then drop the data again."));
-        m_session.setDataPath(path);
-        showDataStage();
-        return;
-    }
-    m_session.openModel(path);  // anything else: the engine says what is wrong with it
-}
-
-void MainWindow::openModelDialog() {
-    QSettings settings;
-    const QString folder = settings.value(u"folders/model"_s, sampleFolder()).toString();
-    const QString path =
-        QFileDialog::getOpenFileName(this, tr("Open model"), folder, tr("ONNX models (*.onnx);;All files (*)"));
-    if (path.isEmpty()) return;
-    settings.setValue(u"folders/model"_s, QFileInfo(path).absolutePath());
-    m_session.openModel(path);
-}
-
-void MainWindow::openDataFolderDialog() {
-    QSettings settings;
-    const QString path = QFileDialog::getExistingDirectory(this, tr("Choose a folder of images or ONNX test data"),
-                                                           settings.value(u"folders/data"_s).toString());
-    if (path.isEmpty()) return;
-    settings.setValue(u"folders/data"_s, path);
-    openPath(path);
-}
-
-void MainWindow::openDataFileDialog() {
-    QSettings settings;
-    const QString path =
-        QFileDialog::getOpenFileName(this, tr("Choose a NumPy file"), settings.value(u"folders/data"_s).toString(),
-                                     tr("NumPy arrays (*.npy *.npz);;All files (*)"));
-    if (path.isEmpty()) return;
-    settings.setValue(u"folders/data"_s, QFileInfo(path).absolutePath());
-    m_session.setDataPath(path);
-    showDataStage();
-}
-
-/// Data are chosen for the page that is open, if it uses them.
-void MainWindow::showDataStage() {
-    if (currentStage() != static_cast<int>(Stage::Compression)) showStage(static_cast<int>(Stage::Quantization));
-}
-
-void MainWindow::choosePreprocessFile() {
-    const QString path = QFileDialog::getOpenFileName(
-        this, tr("Choose a preprocessing file"),
-        QFileInfo(m_session.document().loaded() ? m_session.document().loaded()->path : QString()).absolutePath(),
-        tr("Preprocessing (*.json);;All files (*)"));
-    if (path.isEmpty()) return;
-    m_session.document().edit(tr("Model input: %1").arg(QFileInfo(path).fileName()),
-                              [&](DocumentState& state) { state.data.preprocess = path; });
-}
-
 void MainWindow::runCurrentStage() {
     if (!m_session.document().hasModel()) return;
     if (currentStage() == static_cast<int>(Stage::Quantization)) return m_session.quantize();
@@ -489,46 +437,6 @@ void MainWindow::setTheme(Theme theme) {
     QSettings().setValue(u"theme"_s, themeName(theme));
 }
 
-QString MainWindow::dropText(const QString& path) const {
-    const QString name = QFileInfo(path).fileName();
-    const bool hasModel = m_session.document().hasModel();
-    if (const QString model = Session::modelInFolder(path); !model.isEmpty())
-        return tr("Open %1 of this folder").arg(QFileInfo(model).fileName());
-    switch (Session::classify(path)) {
-        case Session::Source::Model:
-            return hasModel ? tr("Open %1 in place of %2").arg(name, m_session.document().modelName())
-                            : tr("Open %1").arg(name);
-        case Session::Source::Data:
-            return hasModel ? tr("Use %1 to calibrate and score").arg(name) : tr("Open a model first, then drop data");
-        case Session::Source::Unknown:
-            break;
-    }
-    return tr("%1 is neither an ONNX model nor data").arg(name);
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-    const auto urls = event->mimeData()->urls();
-    if (urls.isEmpty() || !urls.front().isLocalFile()) return;
-    const QString path = urls.front().toLocalFile();
-    const auto source = Session::classify(path);
-    const bool isUsable =
-        source == Session::Source::Model || (source == Session::Source::Data && m_session.document().hasModel());
-    m_overlay->showText(dropText(path), isUsable);
-    event->acceptProposedAction();
-}
-
-void MainWindow::dragLeaveEvent(QDragLeaveEvent*) {
-    m_overlay->hide();
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-    m_overlay->hide();
-    const auto urls = event->mimeData()->urls();
-    if (urls.isEmpty()) return;
-    event->acceptProposedAction();
-    openPath(urls.front().toLocalFile());
-}
-
 void MainWindow::resizeEvent(QResizeEvent* event) {
     QMainWindow::resizeEvent(event);
     const bool wasCompact = event->oldSize().width() < kCompactWidth && event->oldSize().isValid();
@@ -538,6 +446,7 @@ void MainWindow::resizeEvent(QResizeEvent* event) {
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
+    if (!mayClose()) return event->ignore();
     QSettings settings;
     settings.setValue(u"window/geometry"_s, saveGeometry());
     settings.setValue(u"window/layout"_s, m_areDocksShown ? saveState(kLayoutVersion) : m_layout);

@@ -43,7 +43,7 @@ public:
     MessageBar* messageBar() const { return m_messages; }
     LayerPanel* layerPanel() const { return m_layers; }
     StageRail* stageRail() const { return m_rail; }
-    /// Opens what the path is: a model, or data for the model that is open.
+    /// Opens what the path is: a model, a workspace, or data for the model that is open.
     void openPath(const QString& path);
     void showStage(int stage);  ///< -1: the start page
     int currentStage() const;
@@ -53,6 +53,8 @@ public:
 
 public slots:
     void openModelDialog();
+    void saveWorkspace();
+    void saveWorkspaceAs();
     void openDataFolderDialog();
     void openDataFileDialog();
     void runCurrentStage();
@@ -89,6 +91,7 @@ private:
     void setDocksShown(bool on);
     void fitDocks();
     QString dropText(const QString& path) const;
+    bool mayClose();
     void choosePreprocessFile();
 
     Session m_session;

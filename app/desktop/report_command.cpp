@@ -6,11 +6,12 @@
 #include <QFileInfo>
 #include <QTextStream>
 
+#include "app/desktop/engine_calls.h"
 #include "app/desktop/report_content.h"
 #include "app/desktop/report_run.h"
 #include "core/base/check_target.h"
-#include "core/base/file.h"
 #include "core/base/interrupt.h"
+#include "core/recipe/workspace.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -34,6 +35,7 @@ struct Command {
     QString pictures;
     bool isLetter = false;
     bool isQuiet = false;
+    WorkspaceInputs inputs;
     ReportRequest request;
 };
 
@@ -59,12 +61,12 @@ void addOptions(QCommandLineParser& parser) {
         parser.addOption(QCommandLineOption(names, help, value, fallback));
     };
     parser.setApplicationDescription(
-        tr("Carries out a recipe and writes what it did as a PDF, without a window or a display."));
+        tr("Carries out a recipe or workspace and writes what it did as a PDF, without a window or a display."));
     parser.addPositionalArgument(u"report"_s, tr("This command."), u"report"_s);
-    parser.addPositionalArgument(u"RECIPE"_s, tr("The recipe (JSON)."), u"RECIPE"_s);
+    parser.addPositionalArgument(u"RECIPE"_s, tr("The recipe (JSON) or workspace (*.equant)."), u"RECIPE"_s);
     parser.addHelpOption();
     const DataChoice defaults;
-    add({u"model"_s}, tr("The ONNX model."), u"file"_s);
+    add({u"model"_s}, tr("The ONNX model; a workspace names it."), u"file"_s);
     add({u"data"_s}, tr("Data to calibrate on."), u"path"_s);
     add({u"eval-data"_s}, tr("Data to score on (default: the calibration data)."), u"path"_s);
     add({u"preprocess"_s}, tr("imagenet, unit, signed, none, or a JSON file."), u"P"_s);
@@ -91,8 +93,10 @@ tl::expected<Command, QString> read(const QCommandLineParser& parser) {
     command.recipePath = places.front();
     command.output = parser.value(u"output"_s);
     if (command.output.isEmpty()) return tl::unexpected(tr("-o with the PDF to write is missing."));
-    command.request.modelPath = parser.value(u"model"_s);
-    if (command.request.modelPath.isEmpty()) return tl::unexpected(tr("--model is missing: a recipe names none."));
+    WorkspaceInputs& inputs = command.inputs;
+    inputs.model = toStdString(parser.value(u"model"_s));
+    if (inputs.model.empty() && QFileInfo(command.recipePath).suffix() != "equant"_L1)
+        return tl::unexpected(tr("--model is missing: a recipe names none."));
     command.pictures = parser.value(u"png"_s);
     command.request.sensitivityPath = parser.value(u"sensitivity"_s);
     command.isQuiet = parser.isSet(u"quiet"_s);
@@ -102,23 +106,22 @@ tl::expected<Command, QString> read(const QCommandLineParser& parser) {
     if (paper != "a4"_L1 && paper != "letter"_L1)
         return tl::unexpected(tr("“%1” is no paper: a4 and letter are known.").arg(paper));
     command.isLetter = paper == "letter"_L1;
-    DataChoice& data = command.request.data;
     const auto absolute = [&parser](const QString& option) {
         const QString path = parser.value(option);
-        return path.isEmpty() ? path : QFileInfo(path).absoluteFilePath();
+        return toStdString(path.isEmpty() ? path : QFileInfo(path).absoluteFilePath());
     };
-    data.path = absolute(u"data"_s);
-    data.evaluationPath = absolute(u"eval-data"_s);
-    data.preprocess = parser.value(u"preprocess"_s);
-    for (const auto& [option, count] :
-         {std::pair(u"limit"_s, &data.calibrationSamples), std::pair(u"eval-limit"_s, &data.evaluationSamples)}) {
+    inputs.data = absolute(u"data"_s);
+    inputs.evaluationData = absolute(u"eval-data"_s);
+    inputs.preprocess = toStdString(parser.value(u"preprocess"_s));
+    for (const auto& [option, samples] :
+         {std::pair(u"limit"_s, &inputs.calibrationSamples), std::pair(u"eval-limit"_s, &inputs.evaluationSamples)}) {
+        if (!parser.isSet(option)) continue;
         bool isNumber = false;
-        *count = parser.value(option).toInt(&isNumber);
-        if (!isNumber || *count < 0)
+        const int count = parser.value(option).toInt(&isNumber);
+        if (!isNumber || count < 0)
             return tl::unexpected(tr("--%1 takes a number of samples, not “%2”.").arg(option, parser.value(option)));
+        *samples = static_cast<std::size_t>(count);
     }
-    if (!data.evaluationPath.isEmpty() && data.path.isEmpty())
-        return tl::unexpected(tr("--eval-data needs --data to calibrate on."));
     return command;
 }
 
@@ -127,19 +130,20 @@ Result<QStringList> run(const Command& command, const JobContext& job) {
     if (QFileInfo(command.pictures).isFile())
         return fail(ErrorCode::Io, "There is a file of that name: the pictures need a folder.",
                     "Choose another folder.", toStdString(command.pictures));
-    const auto text = readFile(toPath(command.recipePath));
-    if (!text) return fail(text.error());
-    auto recipe = parseRecipe(*text);
-    if (!recipe) {
-        Error error = recipe.error();
-        if (error.subject.empty()) error.subject = toStdString(command.recipePath);
-        return fail(std::move(error));
-    }
+    const auto saved = readWorkspaceOrRecipe(toPath(command.recipePath));
+    if (!saved) return fail(saved.error());
+    const auto workspace = withInputs(*saved, command.inputs);
+    if (!workspace) return fail(workspace.error());
     const auto say = [&](const QString& step) {
         if (!command.isQuiet) printLine(step);
     };
     ReportRequest request = command.request;
-    request.recipe = std::move(*recipe);
+    request.modelPath = toQString(workspace->model);
+    request.recipe = workspace->whole();
+    request.data = dataChoice(workspace->data);
+    request.replacesNamedData = workspace->data.replacesNamed;
+    if (request.data.path.isEmpty() && !request.data.evaluationPath.isEmpty())
+        return fail(ErrorCode::InvalidArgument, "--eval-data needs samples to calibrate on.", "Add --data.", {});
     Document document;
     if (const auto status = runRecipe(request, document, say, job); !status) return fail(status.error());
     say(tr("Hashing the data"));

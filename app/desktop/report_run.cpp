@@ -46,26 +46,6 @@ Result<SensitivityTable> readSensitivity(const QString& path, const Model& model
     return fail(std::move(error));
 }
 
-std::vector<CompressionMethod> methodsOf(const CompressionPlan& plan) {
-    std::vector<CompressionMethod> methods;
-    for (const LayerChoice& choice : plan.choices)
-        if (std::ranges::find(methods, choice.method) == methods.end()) methods.push_back(choice.method);
-    std::ranges::sort(methods);
-    return methods;
-}
-
-/// The setup and plan as if they had been made in the window.
-void adopt(const CompressStep& step, DocumentState& state) {
-    CompressionSetup& setup = state.compression;
-    state.plan = step.plan;
-    setup.methods = methodsOf(step.plan);
-    setup.multiple = static_cast<int>(std::clamp<std::int64_t>(step.plan.multiple, 1, 128));
-    setup.isPlain = step.options.isPlain;
-    setup.calibrationSamples = step.samples;
-    setup.evaluationSamples = state.data.evaluationSamples;
-    if (step.plan.costMetric == CostMetric::Parameters) setup.target = TargetKind::Size;
-}
-
 /// Compresses and, where there are samples, scores the result beside the original.
 Status compressInto(Document& document, const CompressStep& step, bool shouldTime, const JobContext& job) {
     const DataChoice& data = document.state().data;
@@ -110,15 +90,15 @@ Status prepare(const ReportRequest& request, Document& document, const JobContex
     auto loaded = loadModel(path, job);
     if (!loaded) return fail(loaded.error());
     const Model& model = *loaded->model;
-    auto prepared = prepareRecipe(request.recipe, model, toPath(path), recipeData(request.data));
+    RecipeData data = recipeData(request.data);
+    data.replacesNamed = request.replacesNamedData;
+    auto prepared = prepareRecipe(request.recipe, model, toPath(path), data);
     if (!prepared) return fail(prepared.error());
     DocumentState state;
-    state.recipe = std::move(prepared->recipe);
     state.data = request.data;
     state.data.preprocess = toQString(prepared->data.preprocess);
-    if (const EqualizeStep* step = state.recipe.equalizeStep()) state.equalize = step->options;
-    if (const QuantizeStep* step = state.recipe.quantizeStep()) state.quantization = step->settings;
-    if (const CompressStep* step = state.recipe.compressStep()) adopt(*step, state);
+    adoptRecipe(std::move(prepared->recipe), state);
+    if (state.recipe.compressStep()) state.compression.evaluationSamples = state.data.evaluationSamples;
     std::shared_ptr<const SensitivityTable> table;
     if (!request.sensitivityPath.isEmpty()) {
         auto read = readSensitivity(request.sensitivityPath, model, state.compression.multiple);

@@ -63,6 +63,7 @@ Session::Source Session::classify(const QString& path) {
     if (info.isDir()) return Source::Data;
     const QString suffix = info.suffix().toLower();
     if (suffix == "onnx"_L1) return Source::Model;
+    if (suffix == "equant"_L1) return Source::Workspace;
     if (suffix == "npy"_L1 || suffix == "npz"_L1) return Source::Data;
     return Source::Unknown;
 }
@@ -78,12 +79,12 @@ bool Session::testDataInFolder(const QString& folder) {
     return !QDir(folder).entryList({u"test_data_set_*"_s}, QDir::Dirs).isEmpty();
 }
 
-void Session::openModel(const QString& path, const QString& dataPath) {
+void Session::open(const QString& path, const InitialState& initial, const std::function<void()>& then) {
     const QString absolute = QFileInfo(path).absoluteFilePath();
     m_openJob = m_jobs.start<LoadedModel>(
         this, u"open"_s, tr("Open %1").arg(QFileInfo(path).fileName()),
         [absolute](const JobContext& job) { return loadModel(absolute, job); },
-        [this, dataPath](std::shared_ptr<const LoadedModel> loaded) {
+        [this, initial, then](std::shared_ptr<const LoadedModel> loaded) {
             m_isQuantizePending = m_isPreviewPending = false;
             m_failedData = {};
             m_failedCompression.reset();
@@ -95,14 +96,25 @@ void Session::openModel(const QString& path, const QString& dataPath) {
                 if (job) job->cancel();  // it belongs to the former model
             m_flowJob.clear();
             m_selection.clear();
-            DocumentState initial;
-            initial.data.preprocess = preprocessingBeside(*loaded);
-            initial.compression.methods = usefulMethods(loaded->compressible);
-            m_document.setModel(std::move(loaded), initial);
+            m_workspacePath.clear();
+            const DocumentState state = initial(*loaded);
+            m_document.setModel(std::move(loaded), state);
             emit modelOpened(m_document.loaded()->path);
-            if (!dataPath.isEmpty()) setDataPath(dataPath);
+            then();
         },
         [this](const Error& error) { report(tr("Opening the model"), error); });
+}
+
+void Session::openModel(const QString& path, const QString& dataPath) {
+    const auto initial = [](const LoadedModel& loaded) {
+        DocumentState state;
+        state.data.preprocess = preprocessingBeside(loaded);
+        state.compression.methods = usefulMethods(loaded.compressible);
+        return state;
+    };
+    open(path, initial, [this, dataPath] {
+        if (!dataPath.isEmpty()) setDataPath(dataPath);
+    });
 }
 
 void Session::openSample() {

@@ -42,9 +42,11 @@ public:
     bool isEqualizing() const { return isRunning(m_equalizeJob); }
     bool isQuantizing() const { return isRunning(m_quantizeJob); }
     bool isLoadingData() const { return isRunning(m_dataJob); }
+    /// The file that was opened or saved last; empty: a model without one.
+    const QString& workspacePath() const { return m_workspacePath; }
 
     /// What a file or folder is to this program, for drops and the command line.
-    enum class Source { Model, Data, Unknown };
+    enum class Source { Model, Workspace, Data, Unknown };
     static Source classify(const QString& path);
     /// The model of a folder that holds exactly one, as ONNX model archives do; empty otherwise.
     static QString modelInFolder(const QString& folder);
@@ -54,6 +56,10 @@ public slots:
     /// Opens a model; with `dataPath` its data too. The current model stays when this fails.
     void openModel(const QString& path, const QString& dataPath = {});
     void openSample();
+    /// Opens the model that it names, with its data and decisions; the current model stays when this fails.
+    void openWorkspace(const QString& path);
+    /// Everything that is decided, as a file to go on with; results are not in it.
+    void saveWorkspace(const QString& path);
     void setDataPath(const QString& path);
     /// Computes the equalized model for the edited options; nothing is applied.
     void previewEqualization();
@@ -93,6 +99,7 @@ public slots:
 signals:
     void busyChanged();
     void modelOpened(const QString& path);
+    void workspaceChanged();  ///< opened or saved
     void quantizationFinished();
     void planMeasured();
     void flowStarted();
@@ -104,6 +111,8 @@ signals:
 private:
     struct LiveFlow;   ///< what a running flow found and nobody took yet
     struct LiveSweep;  ///< the newest table of a running sweep, handed over between threads
+    using InitialState = std::function<DocumentState(const LoadedModel&)>;
+    void open(const QString& path, const InitialState& initial, const std::function<void()>& then);
     void startSweep(bool shouldMeasure);
     void takeLiveSweep();
     void takeLiveFlow();
@@ -142,7 +151,7 @@ private:
     std::optional<CompressStep> m_equalizingAfter;
     DataChoice m_loadingData;
     DataChoice m_failedData;  ///< not tried again until the choice changes
-    QString m_dataForNextModel;
+    QString m_workspacePath;
     JobRunner m_jobs;  // last: ends its threads before what they use goes
 };
 

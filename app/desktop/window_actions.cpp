@@ -144,6 +144,7 @@ void MainWindow::createActions() {
     const auto refreshEnabled = [=, this] {
         const bool hasModel = m_session.document().hasModel();
         for (QAction* action : QList<QAction*>{run, equalize, quantize, named(u"dataAction"_s), filter, next, previous,
+                                               named(u"saveWorkspaceAction"_s), named(u"saveWorkspaceAsAction"_s),
                                                m_exports->reportAction()} +
                                    compression)
             action->setEnabled(hasModel);
@@ -187,7 +188,7 @@ QList<QAction*> MainWindow::createCompressionActions(QMenu* menu) {
 void MainWindow::createFileMenu() {
     auto* file = menuBar()->addMenu(tr("&File"));
     auto* open =
-        makeAction(this, tr("Open"), u"openAction"_s, u"open"_s, QKeySequence::Open, tr("Open a model (Ctrl+O)"));
+        makeAction(this, tr("Open"), u"openAction"_s, u"open"_s, QKeySequence::Open, tr("Open a model or a workspace (Ctrl+O)"));
     connect(open, &QAction::triggered, this, &MainWindow::openModelDialog);
     file->addAction(open);
     m_recentMenu = file->addMenu(tr("Open recent"));
@@ -199,6 +200,13 @@ void MainWindow::createFileMenu() {
     auto* start = makeAction(this, tr("Start page"), u"startAction"_s, {}, {});
     connect(start, &QAction::triggered, this, [this] { showStage(-1); });
     file->addAction(start);
+    file->addSeparator();
+    auto* save = makeAction(this, tr("Save workspace"), u"saveWorkspaceAction"_s, {}, QKeySequence::Save,
+                            tr("Model, data and everything decided, to go on with later"));
+    connect(save, &QAction::triggered, this, &MainWindow::saveWorkspace);
+    auto* saveAs = makeAction(this, tr("Save workspace as …"), u"saveWorkspaceAsAction"_s, {}, QKeySequence::SaveAs);
+    connect(saveAs, &QAction::triggered, this, &MainWindow::saveWorkspaceAs);
+    file->addActions({save, saveAs});
     file->addSeparator();
     auto* dataFolder = makeAction(this, tr("Data"), u"dataAction"_s, u"data"_s, QKeySequence(tr("Ctrl+D")),
                                   tr("Choose a folder of images or ONNX test data (Ctrl+D)"));

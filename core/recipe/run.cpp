@@ -32,19 +32,20 @@ Status resolve(CompressStep& step, const Model& model, const std::string& beside
         error.message = fmt::format("Step \"compress\": {}", error.message);
         return fail(std::move(error));
     }
-    if (!data.path.empty() && (step.takesGivenData || !step.data.empty())) step.data = data.path;
+    const bool isGiven =
+        !data.path.empty() && (step.takesGivenData || (data.replacesNamed && !step.data.empty()));
+    if (isGiven) step.data = data.path;
     if (step.takesGivenData && step.data.empty() && !step.options.isPlain)
         return fail(ErrorCode::InvalidArgument, "Step \"compress\" fits layers to samples, and none are given.",
                     "Add --data, or \"plain\": true to the step.");
     step.takesGivenData = false;
     if (step.data.empty()) return {};
-    const bool isNamed = !data.path.empty();
-    if (!data.preprocess.empty()) step.preprocess = data.preprocess;
+    if (!data.preprocess.empty() && (isGiven || data.replacesNamed)) step.preprocess = data.preprocess;
     if (step.preprocess.empty()) step.preprocess = beside;
     const auto opened = openSamples(step.data, model, step.preprocess, static_cast<std::size_t>(step.samples));
     if (opened) return {};
     Error error = inStep(opened.error(), "compress");
-    if (!isNamed) error.hint = "Name others with --data.";
+    if (!isGiven) error.hint = "Name others with --data.";
     return fail(std::move(error));
 }
 

@@ -20,12 +20,13 @@ namespace equant {
 
 /// The samples that steps use; a recipe names none but those of a compression.
 struct RecipeData {
-    std::string path;            ///< to calibrate on, and in place of those that a step names; empty: none
+    std::string path;            ///< to calibrate on, and to fit to; empty: none
     std::string evaluationPath;  ///< to score on; empty: those of `path`
     std::string preprocess;      ///< preset or file, for all samples; empty: as the step says, else as the model does
     std::size_t calibrationSamples = 100;  ///< of quantization; 0: all. A compression has its own number
-    std::size_t evaluationSamples = 0;     ///< 0: all
+    std::size_t evaluationSamples = 500;   ///< at most; 0: all
     bool shouldTime = true;                ///< measure the latency of a compressed network, about a second
+    bool replacesNamed = true;  ///< `path` and `preprocess` go before what a step names, not only where it names none
 };
 
 /// A recipe that can be carried out: steps in order, each with the samples that it will read.

@@ -98,6 +98,7 @@ private slots:
     void compressTellsActivationsAndLatency();
     void applyReplaysARecipe();
     void applyWithoutQuantization();
+    void applyTakesAWorkspace();
     void applyRefuses_data();
     void applyRefuses();
     void interrupted();
@@ -564,6 +565,35 @@ void TestConsole::applyWithoutQuantization() {
     const json evaluation = scored.parsed()["evaluation"];
     QVERIFY(isScore(evaluation["before"]) && isScore(evaluation["after"]));
     QCOMPARE(evaluation["after"]["samples"], 4);
+}
+
+void TestConsole::applyTakesAWorkspace() {
+    QDir(m_folder.path()).mkpath("saved");
+    write(at("saved/small.equant"), R"({"equant_workspace": 1, "model": {"path": "../small.onnx", "hash": "other"},
+        "data": {"path": "../x.npy", "calibration_samples": 5, "evaluation_samples": 4},
+        "recipe": {"steps": [{"step": "quantize", "scheme": "mse"}]},
+        "draft": {"step": "compress", "data": "../x.npy", "samples": 6,
+                  "plan": {"method": "weight-svd", "ratios": {"Conv_2": 0.75}}}})");
+    const QStringList arguments{"apply", "saved/small.equant", "-o", "workspace.onnx", "--no-latency", "--json", "-"};
+    const Ended applied = run(arguments, m_folder.path());
+    QVERIFY2(applied.code == 0, applied.err.constData());
+    const json result = applied.parsed();
+    QCOMPARE(result["steps"].size(), std::size_t(2));
+    QCOMPARE(result["steps"][0]["samples"], 6);
+    QCOMPARE(result["steps"][1]["calibration_samples"], 5);
+    QCOMPARE(result["steps"][1]["quantized"]["samples"], 4);
+    QCOMPARE(result["model_changed"], true);
+    const Ended fewer = run(arguments + QStringList{"--limit", "3", "--data", "x.npy"}, m_folder.path());
+    QCOMPARE(fewer.parsed()["steps"][1]["calibration_samples"], 3);
+
+    write(at("nameless.json"), R"({"steps": []})");
+    const Ended nameless = run({"apply", "nameless.json", "-o", "nameless.onnx"}, m_folder.path());
+    QCOMPARE(nameless.code, 2);
+    QVERIFY2(nameless.err.contains("--model is missing"), nameless.err.constData());
+    write(at("nameless.equant"), R"({"steps": []})");
+    const Ended bare = run({"apply", "nameless.equant", "-o", "nameless.onnx"}, m_folder.path());
+    QCOMPARE(bare.code, 1);
+    QVERIFY2(bare.err.contains("names no model"), bare.err.constData());
 }
 
 void TestConsole::applyRefuses_data() {

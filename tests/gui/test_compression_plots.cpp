@@ -385,7 +385,8 @@ private slots:
                  qPrintable(scene.detail));
         // Better is up on both: the plan with the smaller error is drawn higher.
         showAt(plot, {700, 400});
-        const QString sweep = QStringLiteral("Solver, predicted");
+        const QString sweep = scene.series.front().name;
+        QVERIFY2(sweep.contains(QStringLiteral("left axis")), qPrintable(sweep));
         QVERIFY(plot.pointPosition(sweep, QStringLiteral("plan:1")).y() <
                 plot.pointPosition(sweep, QStringLiteral("plan:0")).y());
     }

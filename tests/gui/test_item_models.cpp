@@ -151,6 +151,10 @@ private slots:
                                << "conv1";
         QTest::newRow("exported") << "/blocks/blocks.0/depthwise/conv/Conv"
                                   << "blocks.0/depthwise";
+        QTest::newRow("modules within modules") << "/blocks/blocks.13/f/f.0/f.0.0/Conv"
+                                                << "blocks.13/f.0.0";
+        QTest::newRow("half within modules") << "/features/features.1/conv/conv.0/conv.0.0/Conv.first"
+                                             << "features.1/conv.0.0.first";
         QTest::newRow("short") << "/stem/conv/Conv"
                                << "stem";
         QTest::newRow("operator only") << "/Conv"

@@ -14,6 +14,7 @@
 #include "app/desktop/report_command.h"
 #include "app/desktop/report_content.h"
 #include "app/desktop/report_run.h"
+#include "core/recipe/workspace.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/panels/message_bar.h"
 #include "widgets/report/report_renderer.h"
@@ -396,6 +397,21 @@ private slots:
         const QString text = QString::fromUtf8(reader.readAllStandardOutput());
         QVERIFY(text.contains(QStringLiteral("uneven.onnx")));
         QVERIFY(text.contains(QStringLiteral("Provenance")));
+    }
+
+    void commandTakesAWorkspace() {
+        Workspace workspace;
+        workspace.model = m_model.toStdString();
+        workspace.data.path = m_data.toStdString();
+        workspace.data.preprocess = m_folder.filePath(u"as-it-is.json"_s).toStdString();
+        workspace.data.calibrationSamples = 3;
+        workspace.recipe = *parseRecipe(contentOf(m_recipe).toStdString());
+        const QString saved = m_folder.filePath(u"whole.equant"_s);
+        QVERIFY(writeText(saved, QByteArray::fromStdString(toJson(workspace, m_folder.path().toStdString()))));
+        const QString pdf = m_folder.filePath(u"workspace.pdf"_s);
+        QCOMPARE(run({saved, u"--quiet"_s, u"-o"_s, pdf}), 0);
+        QVERIFY(contentOf(pdf).startsWith("%PDF-"));
+        QCOMPARE(run({saved, u"--quiet"_s, u"-o"_s, pdf, u"--model"_s, m_model + u'x'}), 1);  // what is given counts
     }
 
     void commandRefuses_data() {

@@ -237,6 +237,73 @@ private slots:
         QVERIFY(!window->session().document().data());
     }
 
+    void workspacesComeBack() {
+        const QString path = m_folder.filePath(QStringLiteral("saved.equant"));
+        QString before;
+        {
+            const auto window = openWindow(m_dataPath);
+            QVERIFY(window && find<QAction>(*window, "saveWorkspaceAction")->isEnabled());
+            Session& session = window->session();
+            session.applyEqualization();
+            session.document().edit(QStringLiteral("bits"), [](DocumentState& state) {
+                state.quantization.weightBits = 5;
+                state.data.calibrationSamples = 3;
+            });
+            QVERIFY(waitIdle(*window));
+            session.quantize();
+            QVERIFY(waitIdle(*window) && session.document().quantization());
+            session.saveWorkspace(path);
+            QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+            QVERIFY2(window->windowTitle().contains(QStringLiteral("saved.equant")), qPrintable(window->windowTitle()));
+            QVERIFY(!window->isWindowModified());
+            QCOMPARE(window->recentFiles().paths().front(), path);
+            before = window->windowTitle();
+            session.document().edit(QStringLiteral("more bits"),
+                                    [](DocumentState& state) { state.quantization.weightBits = 6; });
+            QVERIFY(window->isWindowModified());
+            session.document().undoStack()->undo();
+            QVERIFY(!window->isWindowModified());
+        }
+        MainWindow window;
+        window.show();
+        window.openPath(path);
+        QVERIFY(waitIdle(window));
+        const Document& document = window.session().document();
+        QVERIFY(document.hasModel() && document.data());
+        QCOMPARE(window.windowTitle(), before);
+        QCOMPARE(document.state().quantization.weightBits, 5);
+        QCOMPARE(document.state().data.calibrationSamples, 3);
+        QVERIFY(document.isEqualizeApplied() && document.equalizedFor(document.state().equalize));  // computed anew
+        QVERIFY(!document.state().recipe.quantizeStep());
+        QVERIFY(!window.isWindowModified());
+        // Another model has no workspace.
+        window.session().openModel(m_modelPath);
+        QVERIFY(waitIdle(window));
+        QVERIFY(window.session().workspacePath().isEmpty() && !window.windowTitle().contains(QStringLiteral("saved")));
+    }
+
+    void wrongWorkspacesAreMessages() {
+        const auto window = openWindow();
+        QVERIFY(window);
+        for (const char* text : {"nonsense", R"({"steps": []})",
+                                 R"({"equant_workspace": 1, "model": {"path": "gone.onnx"}, "recipe": {"steps": []}})"}) {
+            const QString path = m_folder.filePath(QStringLiteral("wrong.equant"));
+            QFile file(path);
+            QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
+            file.write(text);
+            file.close();
+            window->messageBar()->hide();
+            window->openPath(path);
+            QVERIFY(waitIdle(*window));
+            QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+            QVERIFY(!window->messageBar()->isHidden());
+            QCOMPARE(window->session().document().modelName(), QStringLiteral("uneven.onnx"));
+        }
+        window->session().saveWorkspace(QStringLiteral("/nowhere/w.equant"));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+        QVERIFY(window->session().workspacePath().isEmpty());
+    }
+
     void takesDrops() {
         MainWindow window;
         window.show();

@@ -48,6 +48,9 @@ QString shortName(const QString& layer) {
         if (parts.size() > 1 && parts.back().compare(type, Qt::CaseInsensitive) == 0) parts.removeLast();
         parts.back() += half;
     }
+    // PyTorch repeats a module in what it holds ("blocks/blocks.3/f/f.0"): what tells layers apart would not fit.
+    for (qsizetype i = parts.size() - 2; i >= 0; --i)
+        if (parts[i + 1].startsWith(parts[i] + u'.')) parts.removeAt(i);
     return parts.isEmpty() ? layer : parts.mid(std::max<qsizetype>(0, parts.size() - 2)).join(u'/');
 }
 

@@ -99,12 +99,19 @@ QString TradeOffFrontier::hoverOf(const FrontierPlan& plan) const {
 
 PlotScene TradeOffFrontier::buildScene() const {
     PlotScene scene;
-    PlotSeries curve{
-        .name = tr("Solver, predicted"), .mark = Mark::Line, .ink = {Role::Accent}, .isFilled = false, .size = 5.0};
+    // Small plots have no room for titles beside their axes: with two of them the legend says what they measure.
+    const auto named = [&](const QString& plain, const QString& quantity, const QString& text) {
+        return hasTwoScales() ? text.arg(quantity.section(u',', 0, 0).toLower()) : plain;
+    };
+    PlotSeries curve{.name = named(tr("Solver, predicted"), m_data.scoreName, tr("Solver, predicted %1 (left axis)")),
+                     .mark = Mark::Line,
+                     .ink = {Role::Accent},
+                     .isFilled = false,
+                     .size = 5.0};
     curve.isDotted = true;
     PlotSeries others{
         .name = tr("Other plans, predicted"), .ink = {Role::Accent}, .symbol = Symbol::Square, .isFilled = false};
-    PlotSeries stars{.name = hasTwoScales() ? tr("Measured (right axis)") : tr("Measured"),
+    PlotSeries stars{.name = named(tr("Measured"), m_data.measuredName, tr("Measured %1 (right axis)")),
                      .ink = {Role::Before},
                      .symbol = Symbol::Star,
                      .isOnRightAxis = hasTwoScales(),
@@ -114,7 +121,7 @@ PlotScene TradeOffFrontier::buildScene() const {
                        .symbol = Symbol::Diamond,
                        .isFilled = false,
                        .size = 12.0};
-    PlotSeries currentStar{.name = hasTwoScales() ? tr("This plan, measured (right axis)") : tr("This plan, measured"),
+    PlotSeries currentStar{.name = tr("This plan, measured"),
                            .ink = {Role::Secondary},
                            .symbol = Symbol::Star,
                            .isOnRightAxis = hasTwoScales(),
@@ -181,17 +188,6 @@ PlotScene TradeOffFrontier::buildScene() const {
                                .y = 0.98,
                                .alignment = Qt::AlignLeft | Qt::AlignBottom,
                                .text = tr("← %n more plans", nullptr, leftOut)});
-    if (scene.right) {
-        // Said inside the plot: small plots have no room for titles beside their axes.
-        scene.notes.push_back({.x = 0.01,
-                               .y = 0.2,
-                               .alignment = Qt::AlignLeft | Qt::AlignVCenter,
-                               .text = tr("← predicted: %1").arg(m_data.scoreName.section(u',', 0, 0).toLower())});
-        scene.notes.push_back({.x = 0.99,
-                               .y = 0.97,
-                               .alignment = Qt::AlignRight | Qt::AlignBottom,
-                               .text = tr("★ measured: %1 →").arg(m_data.measuredName)});
-    }
     if (scene.right)
         scene.detail = tr("Predicted: output error, left axis. Measured: %1, right axis").arg(m_data.measuredName);
     scene.isDetailForUser = sentence.isEmpty() && !scene.right;
