@@ -254,7 +254,7 @@ bool CompressionPage::eventFilter(QObject* watched, QEvent* event) {
 
 void CompressionPage::elideMarginal() {
     m_marginal->setText(
-        m_marginal->fontMetrics().elidedText(m_marginal->toolTip(), Qt::ElideRight, m_marginal->width()));
+        m_marginal->fontMetrics().elidedText(m_marginal->toolTip(), Qt::ElideMiddle, m_marginal->width()));
     m_marginal->setAccessibleDescription(m_marginal->toolTip());
 }
 

@@ -258,8 +258,8 @@ QString CompressionView::marginalSentence(const CompressionPlan& plan, CostMetri
     const QString cost = metric == CostMetric::Macs ? Document::tr("MACs") : Document::tr("the size");
     const QString layer = shortName(toQString(next->layer));
     if (perPercent < 0.005)
-        return Document::tr("The next 1 % of %1 costs next to nothing, cheapest from %2.").arg(cost, layer);
-    return Document::tr("The next 1 % of %1 costs about %2, cheapest from %3.").arg(cost, lossText(perPercent), layer);
+        return Document::tr("The next 1 % of %1: next to nothing, from %2.").arg(cost, layer);
+    return Document::tr("The next 1 % of %1: about %2, from %3.").arg(cost, lossText(perPercent), layer);
 }
 
 QString measuredText(const Score& score) {

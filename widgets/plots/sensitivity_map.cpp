@@ -174,9 +174,9 @@ PlotScene SensitivityMap::buildScene() const {
         addRow(i, largest, series, scene.skipped);
         scene.y.names += m_data.layers[i].label;
     }
-    for (const double ratio : m_data.ratios) scene.x.names += percentText(100.0 * ratio);
+    for (const double ratio : m_data.ratios) scene.x.names += numberText(100.0 * ratio);
     const auto rows = static_cast<double>(m_data.layers.size());
-    scene.x.title = tr("Cost left in the layer");
+    scene.x.title = tr("Cost left in the layer (%)");
     scene.x.ticks = Ticks::Names;
     scene.x.hasGrid = false;
     scene.x.lower = -0.5;
