@@ -231,6 +231,11 @@ void CompressionPage::connectDocument() {
     connect(&m_session.selection(), &Selection::changed, this, &CompressionPage::refreshLayer);
     connect(&m_session, &Session::busyChanged, this, &CompressionPage::refreshWords);
     connect(&m_session, &Session::busyChanged, this, &CompressionPage::showMapOfSweep);
+    connect(&m_session, &Session::busyChanged, this, [this] {
+        if (m_session.isSweeping() || !m_refresh.isActive()) return;
+        m_refresh.stop();  // what a sweep found last need not wait
+        refreshPlots();
+    });
     connect(&m_session.jobs(), &JobRunner::progressed, this, [this] {
         if (m_session.isFlowing() && isVisible()) refreshWords();
     });

@@ -9,6 +9,7 @@
 #include <QFileInfo>
 #include <QMenu>
 #include <QSettings>
+#include <functional>
 
 #include "app/desktop/icons.h"
 #include "app/desktop/main_window.h"
@@ -115,9 +116,9 @@ void ExportActions::addCompressionFiles(QMenu* menu) {
         QAction* action = menu->addAction(text);
         action->setObjectName(name);
         m_window.addAction(action);
-        connect(action, &QAction::triggered, this, [=, this] {
+        connect(action, &QAction::triggered, this, [this, isSaving, text, ending, slot] {
             const QString path = askForPlanFile(isSaving, text, ending);
-            if (!path.isEmpty()) (m_session.*slot)(path);
+            if (!path.isEmpty()) std::invoke(slot, m_session, path);
         });
     };
     add(tr("Import plan …"), u"importPlanAction"_s, false, {}, &Session::importPlan);

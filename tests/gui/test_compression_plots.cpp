@@ -86,7 +86,8 @@ private slots:
                 plot.scene().find(QStringLiteral("Predicted"))->cells);
         QCOMPARE(plot.scene().find(QStringLiteral("Measured"))->points[0].value, 1.0);
         QCOMPARE(plot.scene().find(QStringLiteral("Predicted"))->points[0].value, 0.5);  // root of 2 / 8
-        for (const QString& column : plot.scene().x.names) QVERIFY2(!column.contains(u'%'), qPrintable(column));  // narrow columns
+        // Columns are narrow.
+        for (const QString& column : plot.scene().x.names) QVERIFY2(!column.contains(u'%'), qPrintable(column));
         QVERIFY2(plot.title().contains(QStringLiteral("a is the most sensitive")), qPrintable(plot.title()));
         QCOMPARE(plot.table().rows.size(), 6);
         plot.setCell(QStringLiteral("b"), 0.5, {.state = CellState::Measured, .change = kNone});
