@@ -17,6 +17,7 @@ namespace equant {
 
 namespace {
 
+constexpr std::int64_t kLargestStride = 1 << 20;
 constexpr std::array kMethods{CompressionMethod::SpatialSvd, CompressionMethod::WeightSvd,
                               CompressionMethod::ChannelPruning};
 
@@ -119,8 +120,11 @@ LayerGeometry geometryOf(const Graph& graph, const LayerWeights& weights, const 
         layer.kernelWidth = shape.size() > 2 ? shape.back() : 1;
         for (std::size_t axis = 2; axis + 1 < shape.size(); ++axis) layer.kernelHeight *= shape[axis];
         const auto strides = node.intsAttribute("strides");
-        if (!strides.empty()) layer.strideWidth = strides.back();
-        for (std::size_t axis = 0; axis + 1 < strides.size(); ++axis) layer.strideHeight *= strides[axis];
+        // Files may say anything; no layer that could run has larger ones.
+        const auto bounded = [](std::int64_t stride) { return std::clamp<std::int64_t>(stride, 1, kLargestStride); };
+        if (!strides.empty()) layer.strideWidth = bounded(strides.back());
+        for (std::size_t axis = 0; axis + 1 < strides.size(); ++axis)
+            layer.strideHeight = bounded(layer.strideHeight * bounded(strides[axis]));
     }
     layer.cost.parameters = static_cast<double>(weights.weight().count());
     layer.cost.macs = layer.cost.parameters * static_cast<double>(layer.positions);

@@ -68,6 +68,13 @@ bool isScore(const json& score) {
 
 }  // namespace
 
+/// Whether the process has a handler for SIGINT by now.
+bool catchesInterrupts(qint64 process) {
+    const QByteArray status = read(QStringLiteral("/proc/%1/status").arg(process));
+    const qsizetype at = status.indexOf("SigCgt:");
+    return at >= 0 && (status.mid(at + 7).trimmed().left(16).toULongLong(nullptr, 16) & (1ULL << (SIGINT - 1))) != 0;
+}
+
 class TestConsole : public QObject {
     Q_OBJECT
 
@@ -631,7 +638,7 @@ void TestConsole::interrupted() {
     QProcess process;
     process.start(EQUANT_CLI, {"bench", at("small.onnx"), "--runs", "100000", "--batch", "512"});
     QVERIFY(process.waitForStarted());
-    QTest::qWait(300);
+    QTRY_VERIFY_WITH_TIMEOUT(catchesInterrupts(process.processId()), 20000);
     ::kill(static_cast<pid_t>(process.processId()), SIGINT);
     QVERIFY(process.waitForFinished(20000));
     QCOMPARE(process.exitCode(), 130);

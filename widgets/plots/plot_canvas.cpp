@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kReach = 14.0;           ///< pixels within which a mark is meant
 constexpr double kLineReach = 5.0;        ///< the same for draggable lines
+constexpr int kLeastWidth = 96, kLeastHeight = 64;  ///< of a layout in pixels
 constexpr int kLow = 200, kMedium = 260;  ///< plot heights in pixels below which decoration is left out
 constexpr double kLabelWidth = 120;       ///< longest layer name under an axis
 
@@ -398,7 +399,8 @@ void PlotCanvas::render(QPaintDevice* device, QSize size, double scale) {
         if (painter.begin(device)) {
             painter.setModes(QCPPainter::pmVectorized | QCPPainter::pmNoCaching);
             if (scale != 1.0) painter.scale(scale, scale);
-            toPainter(&painter, size.width(), size.height());
+            // QCustomPlot's layout overflows where there is no room at all: the device cuts off what is too much.
+            toPainter(&painter, std::max(size.width(), kLeastWidth), std::max(size.height(), kLeastHeight));
         }
     }
     m_state.theme = screenTheme;

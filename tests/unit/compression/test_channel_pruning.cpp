@@ -34,6 +34,7 @@ EliminationProblem randomProblem(unsigned seed, bool readsLast) {
     EliminationProblem problem;
     problem.fit.metric = x.transpose() * x + 0.01 * MatrixXd::Identity(columns, columns);
     problem.fit.target = y.transpose() * x;
+    problem.fit.weight = MatrixXd::Zero(3, columns);
     problem.fit.power = y.squaredNorm();
     problem.power = 2 * y.squaredNorm();
     for (Index c = 0; c < 6; ++c)
