@@ -10,11 +10,11 @@
 namespace equant::plots {
 namespace {
 
-constexpr double kReach = 14.0;           ///< pixels within which a mark is meant
-constexpr double kLineReach = 5.0;        ///< the same for draggable lines
+constexpr double kReach = 14.0;                     ///< pixels within which a mark is meant
+constexpr double kLineReach = 5.0;                  ///< the same for draggable lines
 constexpr int kLeastWidth = 96, kLeastHeight = 64;  ///< of a layout in pixels
-constexpr int kLow = 200, kMedium = 260;  ///< plot heights in pixels below which decoration is left out
-constexpr double kLabelWidth = 120;       ///< longest layer name under an axis
+constexpr int kLow = 200, kMedium = 260;            ///< plot heights in pixels below which decoration is left out
+constexpr double kLabelWidth = 120;                 ///< longest layer name under an axis
 
 QCPRange rangeOf(const PlotAxis& axis) {
     double lower = toAxis(axis, axis.lower);
