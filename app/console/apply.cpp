@@ -84,10 +84,11 @@ Status addScores(const PreparedRecipe& prepared, const Model& model, const Recip
 }
 
 /// Everything that may fail besides writing is done before.
-Status writeFiles(const ApplyCommand& command, const RecipeRun& run, CommandResult& result) {
+Status writeFiles(const ApplyCommand& command, const RecipeRun& run, const std::string& preprocess,
+                  CommandResult& result) {
     const SimulationReport* simulated = nullptr;
     if (!run.steps.empty()) simulated = std::get_if<SimulationReport>(&run.steps.back().report);
-    if (auto written = writeOnnx(run.model, command.output); !written) return written;
+    if (auto written = writeOnnx(withPreprocessing(run.model, preprocess), command.output); !written) return written;
     result.text += fmt::format("Wrote {}\n", command.output);
     result.json["output"] = command.output;
     if (command.encodings.empty() || !simulated) return {};
@@ -119,9 +120,9 @@ Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext
     CommandResult result = describeRun(*run);
     result.json["model_changed"] = workspace->isOutdated(*model);
     if (workspace->isOutdated(*model)) result.text += "The model changed since the workspace was saved.\n";
-    if (const auto scored = addScores(*prepared, *model, *run, context, result); !scored)
-        return fail(scored.error());
-    if (const auto written = writeFiles(command, *run, result); !written) return fail(written.error());
+    if (const auto scored = addScores(*prepared, *model, *run, context, result); !scored) return fail(scored.error());
+    if (const auto written = writeFiles(command, *run, prepared->data.preprocess, result); !written)
+        return fail(written.error());
     return result;
 }
 
@@ -132,7 +133,8 @@ void addApply(CommandRegistry& registry) {
     auto* command = registry.add("apply", "Replay a recipe or workspace: compress, equalize, quantize",
                                  [options](const CommandContext& context) { return runApply(*options, context); });
     command->add_option("RECIPE", options->recipe, "Recipe (JSON) or workspace (*.equant)")->required()->type_name("");
-    command->add_option("--model", options->inputs.model, "ONNX file; a recipe names none, a workspace does")->type_name("MODEL");
+    command->add_option("--model", options->inputs.model, "ONNX file; a recipe names none, a workspace does")
+        ->type_name("MODEL");
     command->parse_complete_callback([options] {
         if (options->inputs.model.empty() && !options->recipe.ends_with(".equant"))
             throw CLI::ValidationError("--model is missing", "a recipe names none.");

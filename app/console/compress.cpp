@@ -72,7 +72,10 @@ Result<CommandResult> carryOut(const CompressCommand& command, const Model& mode
         result.json["evaluation"] = asJson(*scores);
         result.text += asText(*scores);
     }
-    if (const auto written = writeOnnx(outcome->model, command.output); !written) return fail(written.error());
+    if (const auto written =
+            writeDerived(outcome->model, command.output, command.model, command.data.dataset.preprocess);
+        !written)
+        return fail(written.error());
     return result;
 }
 
@@ -153,7 +156,9 @@ Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Mode
         result.json["candidates"].push_back(candidateJson(candidate));
     result.json["best"] = flow->best;
     result.json["metric"] = equant::name(flow->metric);
-    if (const auto written = writeOnnx(flow->model, command.output); !written) return fail(written.error());
+    if (const auto written = writeDerived(flow->model, command.output, command.model, command.data.dataset.preprocess);
+        !written)
+        return fail(written.error());
     if (command.planOutput.empty()) return result;
     if (const auto written = writeFileAtomic(command.planOutput, toJson(best.plan)); !written)
         return fail(written.error());

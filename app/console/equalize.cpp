@@ -54,7 +54,10 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
         result.json["equivalence"] = asJson(*equivalence);
         result.text += "Float outputs: " + asText(*equivalence) + "\n";
     }
-    if (const auto written = writeOnnx(outcome->model, command.output); !written) return fail(written.error());
+    if (const auto written =
+            writeDerived(outcome->model, command.output, command.model, command.data.dataset.preprocess);
+        !written)
+        return fail(written.error());
     result.text += fmt::format("Wrote {}\n", command.output);
     return result;
 }

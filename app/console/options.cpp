@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/base/file.h"
+#include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 
 namespace equant::console {
@@ -29,6 +30,12 @@ Result<OpenedDataset> openData(const std::string& path, const Model& model, cons
                                DatasetOptions options) {
     if (options.preprocess.empty()) options.preprocess = preprocessingBeside(model, modelFile).string();
     return openDataset(path, model, options);
+}
+
+Status writeDerived(const Model& model, const std::string& output, const std::string& modelFile,
+                    const std::string& preprocess) {
+    const std::string known = preprocess.empty() ? preprocessingBeside(model, modelFile).string() : preprocess;
+    return writeOnnx(withPreprocessing(model, known), output);
 }
 
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {

@@ -29,6 +29,11 @@ struct DataOptions {
 Result<OpenedDataset> openData(const std::string& path, const Model& model, const std::string& modelFile,
                                DatasetOptions options);
 
+/// Writes a model made of the one in `modelFile`; its metadata say how the input is made, if that was asked for or a file
+/// beside the original says it.
+Status writeDerived(const Model& model, const std::string& output, const std::string& modelFile,
+                    const std::string& preprocess);
+
 /// Reads an encodings file of any version for the model.
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model);
 

@@ -82,7 +82,10 @@ Status writeFiles(const QuantizeCommand& command, const SimulationReport& report
     if (!command.output.empty()) {
         const auto exported = exportQdq(report.model, overlay(report.sim));
         if (!exported) return fail(exported.error());
-        if (auto written = writeOnnx(exported->model, command.output); !written) return written;
+        if (auto written =
+                writeDerived(exported->model, command.output, command.model, command.data.dataset.preprocess);
+            !written)
+            return written;
         std::error_code ignored;
         const auto before = std::filesystem::file_size(command.model, ignored);
         const auto after = std::filesystem::file_size(command.output, ignored);

@@ -110,10 +110,11 @@ Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const 
     return loaded;
 }
 
-Result<ExportSummary> exportModel(const Model& model, std::uintmax_t bytesBefore, const QString& path,
-                                  const JobContext& job) {
+Result<ExportSummary> exportModel(const Model& model, const QString& preprocess, std::uintmax_t bytesBefore,
+                                  const QString& path, const JobContext& job) {
     job.begin("writing", 3);
-    if (auto written = writeOnnx(model, toPath(path)); !written) return fail(written.error());
+    if (auto written = writeOnnx(withPreprocessing(model, toStdString(preprocess)), toPath(path)); !written)
+        return fail(written.error());
     job.advance();
     auto reread = readOnnx(toPath(path));
     if (!reread) return fail(reread.error());

@@ -110,9 +110,10 @@ struct ExportSummary {
     QString text;
 };
 
-/// Writes the model and reads it back to prove that it says the same.
-Result<ExportSummary> exportModel(const Model& model, std::uintmax_t bytesBefore, const QString& path,
-                                  const JobContext& job);
+/// Writes the model, with `preprocess` (a preset or a file) in its metadata, and reads it back to prove that it says the
+/// same.
+Result<ExportSummary> exportModel(const Model& model, const QString& preprocess, std::uintmax_t bytesBefore,
+                                  const QString& path, const JobContext& job);
 /// Calibrates like simulateQuantization and writes a model with QuantizeLinear / DequantizeLinear nodes.
 Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t bytesBefore, const QString& path,
                                 const JobContext& job);

@@ -108,7 +108,7 @@ Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t b
     if (!sim) return fail(sim.error());
     auto outcome = equant::exportQdq(*request.model, overlay(*sim));
     if (!outcome) return fail(outcome.error());
-    auto written = exportModel(outcome->model, bytesBefore, path, job);
+    auto written = exportModel(outcome->model, request.data.preprocess, bytesBefore, path, job);
     if (!written) return fail(written.error());
     written->text += u' ' + translated("%1 weights are integers, %2 activations carry their grid.")
                                 .arg(outcome->report.weights)

@@ -272,7 +272,7 @@ void Session::exportTo(ExportKind kind, const QString& path) {
         [kind, request, bytes, path](const JobContext& job) {
             switch (kind) {
                 case ExportKind::OptimizedModel:
-                    return exportModel(*request.model, bytes, path, job);
+                    return exportModel(*request.model, request.data.preprocess, bytes, path, job);
                 case ExportKind::QdqModel:
                     return exportQdq(request, bytes, path, job);
                 case ExportKind::Encodings061:

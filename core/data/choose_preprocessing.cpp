@@ -146,6 +146,13 @@ fs::path preprocessingBeside(const Model& model, const fs::path& modelFile) {
     return fs::is_regular_file(beside, ignored) ? beside : fs::path();
 }
 
+Model withPreprocessing(Model model, const std::string& wanted) {
+    if (wanted.empty()) return model;
+    if (const auto choice = choosePreprocessing(model, wanted))
+        model.setMetadata(kMetadataKey, toJson(choice->preprocessing));
+    return model;
+}
+
 Result<PreprocessingChoice> choosePreprocessing(const Model& model, const std::string& wanted) {
     const auto input = findImageInput(model);
     if (!input) return fail(input.error());

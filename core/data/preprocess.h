@@ -51,6 +51,10 @@ Result<PreprocessingChoice> choosePreprocessing(const Model& model, const std::s
 /// else empty. What to hand to choosePreprocessing() where the user asked for nothing.
 [[nodiscard]] std::filesystem::path preprocessingBeside(const Model& model, const std::filesystem::path& modelFile);
 
+/// The model with `wanted` (a preset name or a file path) in its metadata, so that a file made of it says how its input
+/// is made wherever it goes. As it is when `wanted` is empty or does not fit.
+[[nodiscard]] Model withPreprocessing(Model model, const std::string& wanted);
+
 /// An 8-bit image, interleaved RGB or gray.
 struct Image {
     int width = 0;

@@ -37,18 +37,7 @@ field() { jq -r "$2" "$1"; }
 median() { jq -s 'sort | .[length / 2 | floor]' "$1"; }
 megabytes() { stat -Lc %s "$1" | awk '{printf "%.2f", $1 / 1e6}'; }
 
-# Every other image of the ImageNet sample calibrates, the rest is scored: it is in the order of the classes, and a
-# network fitted to animals says little about tools. $work/fit and $work/rest.
-divideSample() {
-    local sample=$shared/data/imagenet-sample-500 half
-    for half in fit rest; do
-        mkdir -p "$work/$half"
-        ln -sfn "$sample/images" "$work/$half/images"
-        awk -v parity="$([[ $half == fit ]] && echo 0 || echo 1)" 'NR == 1 || NR % 2 == parity' "$sample/labels.csv" \
-            >"$work/$half/labels.csv"
-    done
-}
-
+# Of the ImageNet sample, the images behind those of the calibration are scored.
 top1() { equant evaluate "$1" "${scoring[@]}" --json "$work/report" && field "$work/report" .top1; }
 
 # A plan for $target in $work/plan: of the solver, from the network's table, or of the flow.
@@ -144,9 +133,8 @@ for argument in "$@"; do
         calibration=(--data "$shared/data/cifar10/train_10000" --limit "$samples")
         scoring=(--data "$shared/data/cifar10/test_2000")
     else
-        divideSample
-        calibration=(--data "$work/fit" --limit "$samples")
-        scoring=(--data "$work/rest")
+        calibration=(--data "$shared/data/imagenet-sample-500" --limit "$samples")
+        scoring=(--data "$shared/data/imagenet-sample-500" --offset "$samples")
     fi
     float=$(top1 "$model")
     [[ $method == flow ]] || predict

@@ -66,14 +66,14 @@ bool isScore(const json& score) {
     return score["samples"].is_number_integer();
 }
 
-}  // namespace
-
 /// Whether the process has a handler for SIGINT by now.
 bool catchesInterrupts(qint64 process) {
     const QByteArray status = read(QStringLiteral("/proc/%1/status").arg(process));
     const qsizetype at = status.indexOf("SigCgt:");
     return at >= 0 && (status.mid(at + 7).trimmed().left(16).toULongLong(nullptr, 16) & (1ULL << (SIGINT - 1))) != 0;
 }
+
+}  // namespace
 
 class TestConsole : public QObject {
     Q_OBJECT
@@ -105,6 +105,7 @@ private slots:
     void compressTellsActivationsAndLatency();
     void applyReplaysARecipe();
     void applyWithoutQuantization();
+    void filesSayHowTheirInputIsMade();
     void applyTakesAWorkspace();
     void applyRefuses_data();
     void applyRefuses();
@@ -572,6 +573,31 @@ void TestConsole::applyWithoutQuantization() {
     const json evaluation = scored.parsed()["evaluation"];
     QVERIFY(isScore(evaluation["before"]) && isScore(evaluation["after"]));
     QCOMPARE(evaluation["after"]["samples"], 4);
+}
+
+/// A file elsewhere has no preprocessing beside it: its scores would be those of a guess.
+void TestConsole::filesSayHowTheirInputIsMade() {
+    const Model model = test::ModelBuilder()
+                            .input("x", {1, 3, 8, 8})
+                            .constant("w", test::randomTensor({4, 3, 3, 3}, 1))
+                            .node("Conv", {"x", "w"}, {"y"})
+                            .output("y", {1, 4, 6, 6})
+                            .build();
+    QVERIFY(writeOnnx(model, at("seen.onnx").toStdString()));
+    write(at("seen.preprocess.json"), R"({"resize": "stretch", "size": 8, "scale": 0.125})");
+    write(at("seen.plan.json"), R"({"method": "weight-svd", "ratios": {"Conv_0": 0.5}})");
+    write(at("seen.json"), R"({"steps": [{"step": "equalize"}]})");
+    QDir(m_folder.path()).mkpath("made");
+    for (const QStringList& command : {QStringList{"equalize", "seen.onnx"},
+                                       QStringList{"compress", "seen.onnx", "--plan", "seen.plan.json", "--plain"},
+                                       QStringList{"apply", "seen.json", "--model", "seen.onnx"}}) {
+        const Ended made = run(command + QStringList{"-o", "made/out.onnx"}, m_folder.path());
+        QVERIFY2(made.code == 0, made.err.constData());
+        const auto written = readOnnx(at("made/out.onnx").toStdString());
+        QVERIFY(written);
+        const json told = json::parse(written->metadataValue("equant.preprocess"), nullptr, false);
+        QVERIFY2(told.is_object() && told["scale"] == 0.125, qPrintable(command.front()));
+    }
 }
 
 void TestConsole::applyTakesAWorkspace() {

@@ -205,6 +205,23 @@ private slots:
                  std::string("short side 32, crop 32, RGB, 0..1"));
     }
 
+    void filesMadeOfAModelSayHowTheirInputIsMade() {
+        const QTemporaryDir dir;
+        const std::string path = dir.path().toStdString() + "/p.json";
+        writeBytes(path, R"({"resize":"stretch","size":8,"scale":0.25,"mean":[1,2,3]})");
+        const Model model = modelFor({1, 8, 8, 3});
+        QVERIFY(withPreprocessing(model, "").metadata.empty());
+        for (const std::string& wanted : {path, std::string("signed")}) {
+            const Model made = withPreprocessing(model, wanted);
+            const auto asked = choosePreprocessing(model, wanted), told = choosePreprocessing(made, "");
+            QVERIFY(asked && told && told->preprocessing == asked->preprocessing);
+            QVERIFY(mentions(told->reason, "metadata"));
+        }
+        // What is no image, or no such file, is left alone.
+        QVERIFY(withPreprocessing(modelFor({1, 10}), path).metadata.empty());
+        QVERIFY(withPreprocessing(model, path + "x").metadata.empty());
+    }
+
     void theUsersChoiceComesFirst() {
         const QTemporaryDir dir;
         const std::string path = dir.path().toStdString() + "/p.json";
