@@ -151,7 +151,13 @@ void BudgetStrip::paintScore(QPainter& painter, QRectF place) const {
     if (!m_score.measured.isEmpty())
         write(m_score.isStale ? tr("★ %1 (another plan)").arg(m_score.measured) : u"★ "_s + m_score.measured, true,
               m_score.isStale);
-    write(m_score.predicted.isEmpty() ? QString() : tr("predicted %1").arg(m_score.predicted), false, false);
+    // Half a number tells nothing: what has no room stands in the tool tip.
+    for (const QString& words : {tr("predicted %1").arg(m_score.predicted), u"≈ "_s + m_score.predicted}) {
+        const bool hasRoom = fontMetrics().horizontalAdvance(words) <= place.right() - x || m_score.measured.isEmpty();
+        if (m_score.predicted.isEmpty() || !hasRoom) continue;
+        write(words, false, false);
+        break;
+    }
     if (m_score.predicted.isEmpty() && m_score.measured.isEmpty()) write(u"–"_s, true, true);
 }
 
