@@ -118,8 +118,9 @@ Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext
     const auto run = runRecipe(*prepared, *model, context.options.threads, context.job);
     if (!run) return fail(run.error());
     CommandResult result = describeRun(*run);
-    result.json["model_changed"] = workspace->isOutdated(*model);
-    if (workspace->isOutdated(*model)) result.text += "The model changed since the workspace was saved.\n";
+    const bool isOutdated = workspace->isOutdated(*model);
+    result.json["model_changed"] = isOutdated;
+    if (isOutdated) result.text += "The model changed since the workspace was saved.\n";
     if (const auto scored = addScores(*prepared, *model, *run, context, result); !scored) return fail(scored.error());
     if (const auto written = writeFiles(command, *run, prepared->data.preprocess, result); !written)
         return fail(written.error());

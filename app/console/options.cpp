@@ -26,16 +26,24 @@ void addModelOption(CLI::App& command, std::string& path) {
     command.add_option("MODEL", path, "ONNX file")->required()->type_name("");
 }
 
+namespace {
+
+/// What was asked for, else the file beside the model.
+std::string preprocessingFor(const Model& model, const std::string& modelFile, const std::string& asked) {
+    return asked.empty() ? preprocessingBeside(model, modelFile).string() : asked;
+}
+
+}  // namespace
+
 Result<OpenedDataset> openData(const std::string& path, const Model& model, const std::string& modelFile,
                                DatasetOptions options) {
-    if (options.preprocess.empty()) options.preprocess = preprocessingBeside(model, modelFile).string();
+    options.preprocess = preprocessingFor(model, modelFile, options.preprocess);
     return openDataset(path, model, options);
 }
 
 Status writeDerived(const Model& model, const std::string& output, const std::string& modelFile,
                     const std::string& preprocess) {
-    const std::string known = preprocess.empty() ? preprocessingBeside(model, modelFile).string() : preprocess;
-    return writeOnnx(withPreprocessing(model, known), output);
+    return writeOnnx(withPreprocessing(model, preprocessingFor(model, modelFile, preprocess)), output);
 }
 
 Result<QuantOverlay> readOverlay(const std::string& path, const Model& model) {
