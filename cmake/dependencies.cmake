@@ -6,6 +6,7 @@ find_package(ONNX REQUIRED)
 find_package(dnnl REQUIRED)
 find_package(OpenMP REQUIRED) # for the library only: it sets how many threads oneDNN uses
 find_package(Eigen3 REQUIRED)
+list(PREPEND CMAKE_MODULE_PATH ${PROJECT_SOURCE_DIR}/cmake)
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -14,13 +14,13 @@
 #include "core/metrics/latency.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/quantization/quantsim.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant::console {
 
 namespace {
 
-constexpr std::int64_t kCalibrationSamples = 4;
+constexpr std::int64_t kTimedSamples = 4;
 
 struct BenchCommand {
     std::string model;
@@ -47,7 +47,7 @@ Result<QuantOverlay> overlayFor(const BenchCommand& command, const Model& model,
                                 const CommandContext& context) {
     if (!command.encodings.empty()) return readOverlay(command.encodings, model);
     std::vector<std::vector<Tensor>> batches;
-    for (std::uint64_t i = 0; i < kCalibrationSamples; ++i)
+    for (std::uint64_t i = 0; i < kTimedSamples; ++i)
         batches.push_back(randomInputs(executor, context.options.seed + 1 + i));
     const auto sim = calibrate(model, batches, command.settings, {1, 1, false}, context.job);
     if (!sim) return fail(sim.error());

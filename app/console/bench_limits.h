@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/runtime/roofline.h"
+#include "core/runtime/diagnose/roofline.h"
 
 namespace equant::console {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant::console {
 

@@ -22,14 +22,14 @@ void addLatencyOption(CLI::App& command, bool& shouldTime) {
 
 namespace {
 
-nlohmann::json asJson(const ActivationMemory& before, const ActivationMemory& after) {
+nlohmann::json memoryJson(const ActivationMemory& before, const ActivationMemory& after) {
     return {{"written_bytes_before", before.writtenBytes},
             {"written_bytes_after", after.writtenBytes},
             {"peak_bytes_before", before.peakBytes},
             {"peak_bytes_after", after.peakBytes}};
 }
 
-nlohmann::json asJson(const LatencyChange& latency) {
+nlohmann::json latencyJson(const LatencyChange& latency) {
     return {{"ms_per_sample_before", latency.before},
             {"ms_per_sample_after", latency.after},
             {"ratio", latency.ratio()},
@@ -103,16 +103,17 @@ nlohmann::json asJson(const CompressionReport& report) {
                           {"sqnr_db", number(layer.sqnrDb)},
                           {"skipped", layer.skipped}});
     }
-    return {{"layers", layers},
-            {"macs_ratio", report.macsRatio},
-            {"size_ratio", report.sizeRatio},
-            {"macs_before", report.macsBefore},
-            {"macs_after", report.macsAfter},
-            {"parameters_before", report.parametersBefore},
-            {"parameters_after", report.parametersAfter},
-            {"activations", hasMemory ? asJson(*report.activationsBefore, *report.activationsAfter) : nlohmann::json()},
-            {"latency", report.latency ? asJson(*report.latency) : nlohmann::json()},
-            {"samples", report.samples}};
+    return {
+        {"layers", layers},
+        {"macs_ratio", report.macsRatio},
+        {"size_ratio", report.sizeRatio},
+        {"macs_before", report.macsBefore},
+        {"macs_after", report.macsAfter},
+        {"parameters_before", report.parametersBefore},
+        {"parameters_after", report.parametersAfter},
+        {"activations", hasMemory ? memoryJson(*report.activationsBefore, *report.activationsAfter) : nlohmann::json()},
+        {"latency", report.latency ? latencyJson(*report.latency) : nlohmann::json()},
+        {"samples", report.samples}};
 }
 
 std::string asText(const CompressionReport& report) {

@@ -12,7 +12,7 @@
 #include "core/base/check_target.h"
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant::console {
 

@@ -9,12 +9,12 @@
 #include <QTextStream>
 #include <string_view>
 
-#include "app/desktop/english_plurals.h"
-#include "app/desktop/icons.h"
-#include "app/desktop/main_window.h"
-#include "app/desktop/report_command.h"
-#include "app/desktop/screenshot_tour.h"
-#include "app/desktop/theme.h"
+#include "app/desktop/report/report_command.h"
+#include "app/desktop/window/english_plurals.h"
+#include "app/desktop/window/icons.h"
+#include "app/desktop/window/main_window.h"
+#include "app/desktop/window/screenshot_tour.h"
+#include "app/desktop/window/theme.h"
 
 using namespace equant::ui;
 

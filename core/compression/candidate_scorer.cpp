@@ -9,7 +9,7 @@ namespace equant {
 
 namespace {
 
-constexpr std::size_t kBatch = 8;
+constexpr std::size_t kScoringBatch = 8;
 
 Score mergedScore(const std::vector<Tally>& parts) {
     Tally total;
@@ -23,7 +23,7 @@ Result<std::unique_ptr<CandidateScorer>> CandidateScorer::create(const Model& mo
                                                                  std::size_t budgetBytes, unsigned threads,
                                                                  const JobContext& job) {
     auto scorer = std::unique_ptr<CandidateScorer>(new CandidateScorer(samples));
-    const BatchSource source = batchesOf(samples, kBatch);
+    const BatchSource source = batchesOf(samples, kScoringBatch);
     auto reuse = PrefixReuse::create(model, source.batches, source.load, {budgetBytes, threads, {}});
     if (!reuse) return fail(reuse.error());
     scorer->m_reuse = std::move(*reuse);
@@ -58,8 +58,8 @@ Result<Score> CandidateScorer::score(const Model& candidate, const JobContext& j
 
 Tally CandidateScorer::tally(std::size_t batch, const std::vector<Tensor>& outputs) const {
     std::vector<std::optional<std::int64_t>> labels;
-    const std::size_t first = batch * kBatch;
-    for (std::size_t i = first; i < std::min(first + kBatch, m_samples.size()); ++i)
+    const std::size_t first = batch * kScoringBatch;
+    for (std::size_t i = first; i < std::min(first + kScoringBatch, m_samples.size()); ++i)
         labels.push_back(m_samples.label(i));
     return tallyBatch(outputs, labels, m_reference[batch]);
 }

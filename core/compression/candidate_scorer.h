@@ -10,7 +10,7 @@
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
 #include "core/metrics/tally.h"
-#include "core/runtime/prefix_reuse.h"
+#include "core/runtime/sweep/prefix_reuse.h"
 
 namespace equant {
 

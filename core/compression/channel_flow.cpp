@@ -9,8 +9,8 @@
 #include <unordered_set>
 
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
 #include "core/graph/subgraphs.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

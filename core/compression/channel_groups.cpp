@@ -6,8 +6,8 @@
 
 #include "core/compression/channel_flow.h"
 #include "core/compression/model_facts.h"
-#include "core/graph/layers.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -11,7 +11,7 @@
 
 #include "core/base/result.h"
 #include "core/graph/model.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
 
 namespace equant {
 

@@ -5,8 +5,8 @@
 
 #include "core/compression/channel_flow.h"
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -13,7 +13,7 @@
 #include "core/data/batch_source.h"
 #include "core/metrics/latency.h"
 #include "core/passes/outcome.h"
-#include "core/runtime/activation_memory.h"
+#include "core/runtime/diagnose/activation_memory.h"
 
 namespace equant {
 

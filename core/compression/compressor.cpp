@@ -8,7 +8,7 @@
 #include "core/compression/model_facts.h"
 #include "core/compression/prune_layers.h"
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -11,7 +11,7 @@
 
 #include "core/compression/compress.h"
 #include "core/compression/layer_fit.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
 
 namespace equant {
 

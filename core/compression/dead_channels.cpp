@@ -7,9 +7,9 @@
 #include "core/compression/channel_groups.h"
 #include "core/compression/channel_removal.h"
 #include "core/compression/model_facts.h"
-#include "core/graph/layers.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/layers.h"
 #include "core/passes/constant_channels.h"
-#include "core/passes/layer_weights.h"
 
 namespace equant {
 

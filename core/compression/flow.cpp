@@ -19,7 +19,7 @@ namespace equant {
 
 namespace {
 
-constexpr std::size_t kBatch = 8;
+constexpr std::size_t kFlowBatch = 8;
 constexpr double kWeightStep = 1.5;
 constexpr double kMostWeight = 4.5;
 constexpr double kMissedTarget = 1000;  ///< dB or points
@@ -48,7 +48,7 @@ public:
           m_evaluation(evaluation),
           m_options(options),
           m_job(job),
-          m_source(batchesOf(m_samples, kBatch)),
+          m_source(batchesOf(m_samples, kFlowBatch)),
           m_cache(m_source) {}
 
     Result<FlowResult> run(const std::function<void(const FlowCandidate&)>& onCandidate) {
@@ -218,7 +218,7 @@ private:
         if (!executor) return fail(executor.error());
         m_job.begin("measuring", 0);
         auto scores = evaluateAll({m_reference, *executor}, m_reference, m_evaluation,
-                                  {m_options.compress.threads, kBatch}, {m_job.stop, nullptr});
+                                  {m_options.compress.threads, kFlowBatch}, {m_job.stop, nullptr});
         if (!scores) return fail(scores.error());
         m_result.baseline = (*scores)[0];
         candidate.score = (*scores)[1];

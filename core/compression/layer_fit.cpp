@@ -6,7 +6,7 @@
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
 #include "core/graph/constants.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 
 namespace equant {
 

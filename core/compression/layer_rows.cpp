@@ -48,16 +48,16 @@ Index rowWidth(const LayerGeometry& layer) {
     return static_cast<Index>(layer.groups * (rowElements(layer) + 1));
 }
 
-constexpr Index kChunk = 512;  ///< rows multiplied in single precision before they are added in double
-constexpr Index kTile = 128;   ///< columns that one task adds up
+constexpr Index kChunk = 512;    ///< rows multiplied in single precision before they are added in double
+constexpr Index kRowTile = 128;  ///< columns that one task adds up
 
 /// Calls work(group, first, width) for tiles of the columns of every group, on all threads.
 template <typename Work>
 void forEachTile(const LayerRows& rows, unsigned threads, const std::stop_token& stop, Work&& work) {
-    const Index tiles = (rows.inputs() + kTile - 1) / kTile;
+    const Index tiles = (rows.inputs() + kRowTile - 1) / kRowTile;
     parallelFor(static_cast<std::size_t>(tiles * rows.groups), threads, stop, [&](unsigned, std::size_t index) {
-        const Index first = static_cast<Index>(index) % tiles * kTile;
-        work(static_cast<Index>(index) / tiles, first, std::min(kTile, rows.inputs() - first));
+        const Index first = static_cast<Index>(index) % tiles * kRowTile;
+        work(static_cast<Index>(index) / tiles, first, std::min(kRowTile, rows.inputs() - first));
     });
 }
 

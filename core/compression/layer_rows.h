@@ -12,7 +12,7 @@
 
 #include "core/compression/moments.h"
 #include "core/compression/unfold.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant {
 

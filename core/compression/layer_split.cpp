@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/base/parallel.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 
 namespace equant {
 
@@ -16,11 +16,11 @@ using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr int kRounds = 12;           ///< of fitting behind the activation
-constexpr int kSweeps = 12;           ///< of alternating least squares
-constexpr int kRefineSweeps = 3;      ///< the same for targets that changed a little
-constexpr double kSmallGain = 5e-4;   ///< relative to the error: a round that gains less is the last
-constexpr int kPredictionSweeps = 2;  ///< a prediction needs the error's size, not its last per cent
+constexpr int kActivationRounds = 12;     ///< of fitting behind the activation
+constexpr int kSweeps = 12;               ///< of alternating least squares
+constexpr int kRefineSweeps = 3;          ///< the same for targets that changed a little
+constexpr double kSmallRoundGain = 5e-4;  ///< relative to the error: a round that gains less is the last
+constexpr int kPredictionSweeps = 2;      ///< a prediction needs the error's size, not its last per cent
 
 /// order[k]: which column of the ONNX weight [m][kh][kw] is column k of [outer][inner].
 std::vector<Index> columnOrder(SplitForm form, const LayerGeometry& layer) {
@@ -215,13 +215,13 @@ std::optional<LayerSplit> splitLayer(CompressionMethod method, const LayerGeomet
         if (split && (!best || split->error < best->error)) best = std::move(split);
     if (!best || !view.rows || view.clamp.isOpen()) return best;
     best->error = errorBehind(view, best->map);
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < kActivationRounds; ++round) {
         const auto behind = momentsBehind(view, *moments, best->map, stop);
         auto next = FormFitter(best->form, layer, problemsOf(matrix.weight, behind), behind, &best->factors.first)
                         .fit(best->rank, kRefineSweeps, stop);
         next.error = errorBehind(view, next.map);
         if (stop.stop_requested()) return std::nullopt;
-        if (!(next.error < best->error * (1 - kSmallGain))) break;
+        if (!(next.error < best->error * (1 - kSmallRoundGain))) break;
         best = std::move(next);
     }
     return best;
@@ -254,7 +254,7 @@ std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMome
     double best = errorOf(map);
     bool isBetter = false;
     LayerMoments targets = moments;
-    for (int round = 0; round <= (isBehind ? kRounds : 0); ++round) {
+    for (int round = 0; round <= (isBehind ? kActivationRounds : 0); ++round) {
         if (round > 0) targets = momentsBehind(view, moments, map, stop);
         MatrixXd next(map.rows(), map.cols());
         Index row = 0;
@@ -265,7 +265,7 @@ std::optional<LayerMatrix> refitLayer(const LayerMatrix& matrix, const LayerMome
             row += solved.rows();
         }
         const double error = errorOf(next);
-        if (stop.stop_requested() || !(error < best * (1 - kSmallGain))) break;
+        if (stop.stop_requested() || !(error < best * (1 - kSmallRoundGain))) break;
         map = next;
         best = error;
         isBetter = true;

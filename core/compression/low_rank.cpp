@@ -16,9 +16,9 @@ using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
 constexpr double kLeastRidge = 1e-4;
-constexpr int kConjugateSteps = 8;   ///< per sweep; the next sweep goes on from there
-constexpr double kSmallGain = 1e-4;  ///< relative to the error: a sweep that gains less is the last
-constexpr double kJitter = 1e-12;    ///< relative to the trace: keeps factorizations of singular matrices finite
+constexpr int kConjugateSteps = 8;        ///< per sweep; the next sweep goes on from there
+constexpr double kSmallSweepGain = 1e-4;  ///< relative to the error: a sweep that gains less is the last
+constexpr double kJitter = 1e-12;         ///< relative to the trace: keeps factorizations of singular matrices finite
 
 void addJitter(MatrixXd& matrix) {
     const double mean = matrix.trace() / static_cast<double>(std::max<Index>(matrix.rows(), 1));
@@ -287,7 +287,7 @@ LowRank LowRankFitter::fit(Index rank, int sweeps, const std::stop_token& stop) 
     for (int i = 0; i < sweeps && !stop.stop_requested(); ++i) {
         const double before = best.objective();
         best.sweep();
-        if (before - best.objective() < kSmallGain * before) break;
+        if (before - best.objective() < kSmallSweepGain * before) break;
     }
     LowRank split = best.result();
     balance(split, m_shape.outer);

@@ -9,9 +9,9 @@
 
 #include "core/compression/channel_groups.h"
 #include "core/compression/pair_cost.h"
-#include "core/graph/layers.h"
 #include "core/graph/topology.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/base/result.h"
-#include "core/graph/layers.h"
 #include "core/graph/model.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "core/compression/method.h"
-#include "core/graph/layers.h"
 #include "core/graph/model.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

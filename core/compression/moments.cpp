@@ -14,7 +14,7 @@ namespace {
 
 using Eigen::Index;
 
-constexpr Index kTile = 128;  ///< columns of a Gram matrix that one task adds up
+constexpr Index kGramTile = 128;  ///< columns of a Gram matrix that one task adds up
 
 /// Columns [first, first + width) of one group of one request.
 struct Tile {
@@ -37,8 +37,8 @@ std::vector<Tile> tilesOf(const std::vector<LayerMoments>& all) {
     std::vector<Tile> tiles;
     for (std::size_t i = 0; i < all.size(); ++i)
         for (Index group = 0; group < all[i].groups(); ++group)
-            for (Index first = 0; first < all[i].gram.rows(); first += kTile)
-                tiles.push_back({i, group, first, std::min(kTile, all[i].gram.rows() - first)});
+            for (Index first = 0; first < all[i].gram.rows(); first += kGramTile)
+                tiles.push_back({i, group, first, std::min(kGramTile, all[i].gram.rows() - first)});
     return tiles;
 }
 

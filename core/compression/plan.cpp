@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kPlanVersion = 1;
 
 json asJson(const LayerChoice& choice) {
     json object{{"layer", choice.layer}, {"method", name(choice.method)}, {"ratio", choice.ratio}};
@@ -46,7 +46,7 @@ Status readChoices(const json& root, CompressionPlan& plan) {
 }
 
 Status readPlan(const json& root, CompressionPlan& plan) {
-    if (root.value("equant_plan", kVersion) > kVersion)
+    if (root.value("equant_plan", kPlanVersion) > kPlanVersion)
         return fail(ErrorCode::Unsupported, "The plan was written by a newer version of Equant.",
                     "Update Equant, or make the plan anew.");
     plan.model = root.value("model", std::string());
@@ -84,7 +84,7 @@ std::string toJson(const CompressionPlan& plan) {
         ratios[choice.layer] = ratios.value(choice.layer, 1.0) * choice.ratio;
         methods.insert(choice.method);
     }
-    json root{{"equant_plan", kVersion},
+    json root{{"equant_plan", kPlanVersion},
               {"method", methods.size() == 1 ? std::string(name(*methods.begin())) : "mixed"},
               {"cost_metric", plan.costMetric == CostMetric::Macs ? "macs" : "size"},
               {"multiple", plan.multiple},

@@ -14,7 +14,7 @@ namespace equant {
 namespace {
 
 constexpr double kSlack = 0.01;  ///< of the budget that may stay unused
-constexpr int kRounds = 8;
+constexpr int kCostRounds = 8;
 
 bool doesPrune(const LayerChoice& choice) {
     return choice.method == CompressionMethod::ChannelPruning && (choice.size > 0 || choice.ratio < 1);
@@ -102,9 +102,8 @@ private:
     Result<const ChannelUnits*> eliminationOf(const LayerGeometry& layer) {
         auto known = m_eliminations.find(layer.node);
         if (known != m_eliminations.end()) return &known->second;
-        const auto row = std::ranges::find_if(m_table.layers, [&](const LayerSensitivity& r) {
-            return r.name == layer.name && !r.elimination.empty();
-        });
+        const auto row = std::ranges::find_if(
+            m_table.layers, [&](const LayerSensitivity& r) { return r.name == layer.name && !r.elimination.empty(); });
         ChannelUnits units;
         if (row != m_table.layers.end()) {
             const ChannelLayer* channels = m_analysis.layer(layer.node);
@@ -141,7 +140,7 @@ Result<SolvedPlan> solvePlanFor(const Model& model, const SensitivityTable& tabl
     SolverOptions moved = options;
     std::optional<PlanCosts> costs;
     std::optional<SolvedPlan> best;
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round < kCostRounds; ++round) {
         auto solved = solvePlan(table, moved);
         if (!solved) return best ? *best : solved;
         const bool isAdditive = std::ranges::none_of(solved->plan.choices, doesPrune);

@@ -14,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kTableVersion = 1;
 
 json number(const std::optional<double>& value) {
     return value && std::isfinite(*value) ? json(*value) : json();
@@ -100,7 +100,7 @@ Result<LayerSensitivity> readLayer(const json& object, const json& root) {
 }
 
 Status readTable(const json& root, SensitivityTable& table) {
-    if (root.value("equant_sensitivity", kVersion) > kVersion)
+    if (root.value("equant_sensitivity", kTableVersion) > kTableVersion)
         return fail(ErrorCode::Unsupported, "The sensitivity table was written by a newer version of Equant.",
                     "Update Equant, or measure anew.");
     table.model = root.value("model", std::string());
@@ -165,7 +165,7 @@ std::string toJson(const SensitivityTable& table) {
         for (const SensitivityCell& cell : layer.cells) ratios.insert(cell.ratio);
         layers.push_back(asJson(layer));
     }
-    return json{{"equant_sensitivity", kVersion},
+    return json{{"equant_sensitivity", kTableVersion},
                 {"model", table.model},
                 {"data", table.data},
                 {"method", methods.size() == 1 ? std::string(name(*methods.begin())) : "mixed"},

@@ -18,7 +18,7 @@ namespace equant {
 
 namespace {
 
-constexpr std::size_t kBatch = 8;
+constexpr std::size_t kStudyBatch = 8;
 
 const std::string& outputOf(const Model& model, const CompressibleLayer& layer) {
     return model.graph.nodes[layer.geometry.node].outputs[0];
@@ -77,7 +77,7 @@ Result<SensitivityStudy> SensitivityStudy::create(const Model& model, const Data
     if (requests.empty() || options.compress.isPlain) return study;
     const SpreadSubset samples(calibration, options.calibrationSamples);
     auto moments =
-        collectMoments(study.m_model, study.m_model, requests, batchesOf(samples, kBatch),
+        collectMoments(study.m_model, study.m_model, requests, batchesOf(samples, kStudyBatch),
                        {options.compress.positionsPerSample, options.compress.seed, options.compress.threads}, job);
     if (!moments) return fail(moments.error());
     for (std::size_t i = 0; i < requests.size(); ++i) study.m_moments.emplace(outputs[i], std::move((*moments)[i]));

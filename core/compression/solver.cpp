@@ -14,7 +14,7 @@ namespace equant {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 /// The cell of a layer that is left alone.
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -199,7 +199,7 @@ SolvedPlan solveForDrop(const SensitivityTable& table, const CellLosses& losses,
             option = {1 + option.weight[0], {option.value, 0}};  // the value stays positive
         }
     }
-    const auto result = solveKnapsack(classes, {*options.target.maxDrop, kInfinity});
+    const auto result = solveKnapsack(classes, {*options.target.maxDrop, kNoLimit});
     SolvedPlan solved{planOf(table, losses, all, result.chosen, options), result.isFeasible, {}};
     if (!result.isFeasible) solved.limitedBy = "The locked layers alone are predicted to lose more.";
     return solved;
@@ -219,7 +219,7 @@ Result<SolvedPlan> solvePlan(const SensitivityTable& table, const SolverOptions&
                         "Measure them, or give a budget of MACs or size.");
         return solveForDrop(table, losses, all, options);
     }
-    std::array<double, 2> limits{kInfinity, kInfinity};
+    std::array<double, 2> limits{kNoLimit, kNoLimit};
     if (options.target.macsRatio) limits[0] = *options.target.macsRatio - 1;
     if (options.target.sizeRatio) limits[1] = *options.target.sizeRatio - 1;
     const auto result = solveKnapsack(classesOf(all, table, options.depthWeight), limits);

@@ -5,7 +5,7 @@
 #include "core/compression/model_facts.h"
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 
 namespace equant {
 

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/graph/subgraphs.h"
-#include "core/runtime/non_finite.h"
+#include "core/runtime/diagnose/non_finite.h"
 
 namespace equant {
 

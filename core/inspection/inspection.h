@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "core/graph/layers.h"
 #include "core/graph/model.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
+#include "core/layers/layers.h"
 #include "core/runtime/plan.h"
 
 namespace equant {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 
 namespace equant {
 

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
+#include "core/layers/layers.h"
 #include "core/quantization/range_estimator.h"
 
 namespace equant {

@@ -10,7 +10,7 @@
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
 #include "core/interop/opset_raise.h"
-#include "core/runtime/fake_quantize.h"
+#include "core/runtime/kernels/fake_quantize.h"
 
 namespace equant {
 

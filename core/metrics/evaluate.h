@@ -10,7 +10,7 @@
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
 #include "core/metrics/scores.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/progress.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant {
 

@@ -7,7 +7,7 @@
 
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
-#include "core/runtime/non_finite.h"
+#include "core/runtime/diagnose/non_finite.h"
 
 namespace equant {
 

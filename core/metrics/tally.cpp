@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/runtime/non_finite.h"
+#include "core/runtime/diagnose/non_finite.h"
 
 namespace equant {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/passes/layer_weights.h"
-#include "core/passes/padding.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/padding.h"
 
 namespace equant {
 

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/layers.h"
 
 namespace equant {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/base/progress.h"
+#include "core/layers/layer_weights.h"
 #include "core/passes/channel_links.h"
-#include "core/passes/layer_weights.h"
 
 namespace equant {
 

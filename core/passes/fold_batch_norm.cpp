@@ -6,10 +6,10 @@
 #include <unordered_set>
 
 #include "core/graph/constants.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
 #include "core/graph/topology.h"
-#include "core/passes/layer_weights.h"
-#include "core/passes/padding.h"
+#include "core/layers/layer_weights.h"
+#include "core/layers/padding.h"
 
 namespace equant {
 

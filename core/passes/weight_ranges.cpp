@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/graph/topology.h"
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 
 namespace equant {
 

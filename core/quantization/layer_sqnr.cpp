@@ -8,13 +8,13 @@
 #include <unordered_set>
 
 #include "core/base/parallel.h"
-#include "core/graph/constants.h"
-#include "core/graph/layers.h"
-#include "core/graph/topology.h"
-#include "core/metrics/scores.h"
 #include "core/data/batch_source.h"
-#include "core/runtime/executor.h"
-#include "core/runtime/fake_quantize.h"
+#include "core/graph/constants.h"
+#include "core/graph/topology.h"
+#include "core/layers/layers.h"
+#include "core/metrics/scores.h"
+#include "core/runtime/exec/executor.h"
+#include "core/runtime/kernels/fake_quantize.h"
 
 namespace equant {
 

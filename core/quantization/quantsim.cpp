@@ -11,7 +11,7 @@
 #include "core/data/batch_source.h"
 #include "core/graph/constants.h"
 #include "core/quantization/range_estimator.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant {
 

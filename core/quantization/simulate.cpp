@@ -9,7 +9,7 @@
 #include "core/data/subset.h"
 #include "core/inspection/non_finite_findings.h"
 #include "core/metrics/evaluate.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 
 namespace equant {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/runtime/wide.h"
+#include "core/runtime/kernels/wide.h"
 
 // Intrinsics are used where EQUANT_WIDE means something.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

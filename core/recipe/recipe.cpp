@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kRecipeVersion = 1;
 
 // Names are part of the file format: never change them.
 constexpr std::array<const char*, 3> kCapModes{"exact", "replace", "skip"};
@@ -249,7 +249,7 @@ std::string toJson(const Recipe& recipe) {
     for (const Step& step : recipe.steps)
         steps.push_back(std::visit([](const auto& each) { return stepJson(each); }, step));
     // Layer names come from files and may be anything.
-    return json{{"equant_recipe", kVersion}, {"steps", steps}}.dump(2, ' ', false, json::error_handler_t::replace);
+    return json{{"equant_recipe", kRecipeVersion}, {"steps", steps}}.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 Result<Recipe> parseRecipe(std::string_view text) {
@@ -258,7 +258,7 @@ Result<Recipe> parseRecipe(std::string_view text) {
         return fail(ErrorCode::InvalidArgument, "This is not a recipe: it is no JSON object with a list \"steps\".",
                     "Give a recipe written by Equant.");
     const auto version = root.find("equant_recipe");
-    if (version != root.end() && (!version->is_number_integer() || version->get<int>() > kVersion))
+    if (version != root.end() && (!version->is_number_integer() || version->get<int>() > kRecipeVersion))
         return fail(ErrorCode::Unsupported, "The recipe was written by a newer version of Equant.",
                     "Update Equant, or write the recipe anew.");
     Recipe recipe;

@@ -32,8 +32,7 @@ Status resolve(CompressStep& step, const Model& model, const std::string& beside
         error.message = fmt::format("Step \"compress\": {}", error.message);
         return fail(std::move(error));
     }
-    const bool isGiven =
-        !data.path.empty() && (step.takesGivenData || (data.replacesNamed && !step.data.empty()));
+    const bool isGiven = !data.path.empty() && (step.takesGivenData || (data.replacesNamed && !step.data.empty()));
     if (isGiven) step.data = data.path;
     if (step.takesGivenData && step.data.empty() && !step.options.isPlain)
         return fail(ErrorCode::InvalidArgument, "Step \"compress\" fits layers to samples, and none are given.",

@@ -14,7 +14,7 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr int kVersion = 1;
+constexpr int kWorkspaceVersion = 1;
 
 std::string relativeTo(const fs::path& folder, const std::string& path) {
     if (path.empty()) return {};
@@ -41,7 +41,8 @@ CompressStep withPaths(CompressStep step, const fs::path& folder, Change change)
 
 Recipe withPaths(Recipe recipe, const fs::path& folder, Change change) {
     for (Step& step : recipe.steps)
-        if (auto* compressing = std::get_if<CompressStep>(&step)) *compressing = withPaths(*compressing, folder, change);
+        if (auto* compressing = std::get_if<CompressStep>(&step))
+            *compressing = withPaths(*compressing, folder, change);
     return recipe;
 }
 
@@ -104,7 +105,7 @@ Result<Workspace> withInputs(Workspace workspace, const WorkspaceInputs& said) {
 
 std::string toJson(const Workspace& workspace, const fs::path& folder) {
     const RecipeData data = withPaths(workspace.data, folder, relativeTo);
-    json root{{"equant_workspace", kVersion},
+    json root{{"equant_workspace", kWorkspaceVersion},
               {"model", {{"path", relativeTo(folder, workspace.model)}, {"hash", workspace.modelHash}}},
               {"data",
                {{"path", data.path},
@@ -124,8 +125,9 @@ Result<Workspace> parseWorkspace(std::string_view text, const fs::path& folder) 
         return fail(ErrorCode::InvalidArgument, "This is not a workspace: the field \"equant_workspace\" is missing.",
                     "Give a file that Equant saved.");
     const json& version = root["equant_workspace"];
-    if (!version.is_number_integer() || version.get<int>() > kVersion)
-        return fail(ErrorCode::Unsupported, "The workspace was written by a newer version of Equant.", "Update Equant.");
+    if (!version.is_number_integer() || version.get<int>() > kWorkspaceVersion)
+        return fail(ErrorCode::Unsupported, "The workspace was written by a newer version of Equant.",
+                    "Update Equant.");
     try {
         auto workspace = readFields(root);
         if (!workspace) return workspace;

@@ -14,7 +14,7 @@
 #include "core/base/result.h"
 #include "core/graph/encoding.h"
 #include "core/graph/model.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
 
 namespace equant {
 

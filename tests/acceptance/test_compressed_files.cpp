@@ -13,8 +13,9 @@
 #include "core/interop/qdq_export.h"
 #include "core/passes/equalize.h"
 #include "core/quantization/quantsim.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/acceptance/onnx_runtime.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -186,5 +187,5 @@ void TestCompressedFiles::judge(const Model& made, const fs::path& original, con
         QVERIFY(found.largest <= 1e-4 * found.deviation);
 }
 
-QTEST_APPLESS_MAIN(TestCompressedFiles)
+EQUANT_TEST(TestCompressedFiles)
 #include "test_compressed_files.moc"

@@ -10,6 +10,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -124,5 +125,5 @@ void TestCompressionFigures::predictionsRankAsMeasurements() {
     QVERIFY(*table->rankCorrelation >= 0.9);
 }
 
-QTEST_APPLESS_MAIN(TestCompressionFigures)
+EQUANT_TEST(TestCompressionFigures)
 #include "test_compression_figures.moc"

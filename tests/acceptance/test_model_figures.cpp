@@ -7,10 +7,11 @@
 
 #include "core/graph/constants.h"
 #include "core/graph/onnx_io.h"
+#include "core/layers/layer_weights.h"
 #include "core/metrics/evaluate.h"
 #include "core/passes/equalize.h"
-#include "core/passes/layer_weights.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -103,5 +104,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestModelFigures)
+EQUANT_TEST(TestModelFigures)
 #include "test_model_figures.moc"

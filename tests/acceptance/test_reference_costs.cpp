@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/compression/method.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using Json = nlohmann::json;
@@ -52,5 +53,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestReferenceCosts)
+EQUANT_TEST(TestReferenceCosts)
 #include "test_reference_costs.moc"

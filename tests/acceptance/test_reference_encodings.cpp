@@ -12,6 +12,7 @@
 
 #include "core/quantization/range_estimator.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -121,5 +122,5 @@ void TestReferenceEncodings::table() {
     QVERIFY(equal["mse"] >= 44);
 }
 
-QTEST_APPLESS_MAIN(TestReferenceEncodings)
+EQUANT_TEST(TestReferenceEncodings)
 #include "test_reference_encodings.moc"

@@ -14,8 +14,9 @@
 #include "core/interop/qdq_export.h"
 #include "core/metrics/scores.h"
 #include "core/passes/fold_batch_norm.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/acceptance/onnx_runtime.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -126,5 +127,5 @@ void TestReferenceExport::readsAnEncodingsFile() {
     QCOMPARE(file->activations.at("/conv4/Conv_output_0").zeroPoint[0], 124);
 }
 
-QTEST_APPLESS_MAIN(TestReferenceExport)
+EQUANT_TEST(TestReferenceExport)
 #include "test_reference_export.moc"

@@ -6,8 +6,9 @@
 
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -64,5 +65,5 @@ void TestReferenceOutputs::modelsAgree() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestReferenceOutputs)
+EQUANT_TEST(TestReferenceOutputs)
 #include "test_reference_outputs.moc"

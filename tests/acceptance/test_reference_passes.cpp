@@ -12,6 +12,7 @@
 #include "core/passes/equalize.h"
 #include "tests/acceptance/shared_folder.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using Json = nlohmann::json;
@@ -159,5 +160,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestReferencePasses)
+EQUANT_TEST(TestReferencePasses)
 #include "test_reference_passes.moc"

@@ -7,6 +7,7 @@
 
 #include "core/compression/greedy_selection.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using nlohmann::json;
@@ -63,5 +64,5 @@ void TestReferenceSelection::picksTheSameRatios() {
     QVERIFY(compared >= 40);
 }
 
-QTEST_APPLESS_MAIN(TestReferenceSelection)
+EQUANT_TEST(TestReferenceSelection)
 #include "test_reference_selection.moc"

@@ -12,8 +12,9 @@
 #include "core/passes/fold_batch_norm.h"
 #include "core/quantization/quantsim.h"
 #include "core/quantization/range_estimator.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using Json = nlohmann::json;
@@ -180,5 +181,5 @@ void TestReferenceSimulation::run() {
     QVERIFY(settings.activationBits == 16 || different == 0);
 }
 
-QTEST_APPLESS_MAIN(TestReferenceSimulation)
+EQUANT_TEST(TestReferenceSimulation)
 #include "test_reference_simulation.moc"

@@ -8,8 +8,9 @@
 #include "core/graph/constants.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
-#include "core/runtime/prefix_reuse.h"
+#include "core/runtime/sweep/prefix_reuse.h"
 #include "tests/acceptance/shared_folder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -156,5 +157,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestSweepFigures)
+EQUANT_TEST(TestSweepFigures)
 #include "test_sweep_figures.moc"

@@ -9,6 +9,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/recipe/recipe.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using nlohmann::json;
@@ -671,5 +672,5 @@ void TestConsole::interrupted() {
     QVERIFY(process.readAllStandardError().contains("interrupted"));
 }
 
-QTEST_GUILESS_MAIN(TestConsole)
+EQUANT_TEST(TestConsole)
 #include "test_console.moc"

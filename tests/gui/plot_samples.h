@@ -7,21 +7,21 @@
 #include <random>
 #include <vector>
 
-#include "widgets/plots/bias_growth.h"
-#include "widgets/plots/channel_band.h"
-#include "widgets/plots/cost_bars.h"
-#include "widgets/plots/cost_scatter.h"
-#include "widgets/plots/diagnosis_bars.h"
-#include "widgets/plots/displacement_field.h"
-#include "widgets/plots/effective_bits.h"
-#include "widgets/plots/layer_curve.h"
-#include "widgets/plots/range_dumbbell.h"
-#include "widgets/plots/ratio_profile.h"
-#include "widgets/plots/savings_waterfall.h"
-#include "widgets/plots/scale_factors.h"
-#include "widgets/plots/sensitivity_map.h"
-#include "widgets/plots/sqnr_profile.h"
-#include "widgets/plots/trade_off_frontier.h"
+#include "widgets/plots/channels/bias_growth.h"
+#include "widgets/plots/channels/channel_band.h"
+#include "widgets/plots/channels/displacement_field.h"
+#include "widgets/plots/channels/effective_bits.h"
+#include "widgets/plots/channels/range_dumbbell.h"
+#include "widgets/plots/channels/scale_factors.h"
+#include "widgets/plots/compression/layer_curve.h"
+#include "widgets/plots/compression/ratio_profile.h"
+#include "widgets/plots/compression/savings_waterfall.h"
+#include "widgets/plots/compression/sensitivity_map.h"
+#include "widgets/plots/compression/trade_off_frontier.h"
+#include "widgets/plots/network/cost_bars.h"
+#include "widgets/plots/network/cost_scatter.h"
+#include "widgets/plots/network/diagnosis_bars.h"
+#include "widgets/plots/network/sqnr_profile.h"
 
 namespace equant::plots::samples {
 

@@ -14,14 +14,15 @@
 #include <QTableView>
 #include <QTest>
 
-#include "app/desktop/compression_view.h"
-#include "app/desktop/compression_page.h"
-#include "app/desktop/main_window.h"
+#include "app/desktop/compression/compression_page.h"
+#include "app/desktop/compression/compression_view.h"
+#include "app/desktop/window/main_window.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -271,5 +272,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestCompressionMethods)
+EQUANT_TEST(TestCompressionMethods)
 #include "test_compression_methods.moc"

@@ -17,9 +17,9 @@
 #include <QToolButton>
 #include <QTreeWidget>
 
-#include "app/desktop/compression_page.h"
-#include "app/desktop/compression_view.h"
-#include "app/desktop/main_window.h"
+#include "app/desktop/compression/compression_page.h"
+#include "app/desktop/compression/compression_view.h"
+#include "app/desktop/window/main_window.h"
 #include "core/base/file.h"
 #include "core/compression/plan_cost.h"
 #include "core/graph/onnx_io.h"
@@ -29,6 +29,7 @@
 #include "widgets/panels/budget_strip.h"
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -685,5 +686,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestCompressionPage)
+EQUANT_TEST(TestCompressionPage)
 #include "test_compression_page.moc"

@@ -8,6 +8,7 @@
 #include <QWheelEvent>
 
 #include "tests/gui/plot_samples.h"
+#include "tests/support/registry.h"
 
 using namespace equant::plots;
 
@@ -487,5 +488,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestCompressionPlots)
+EQUANT_TEST(TestCompressionPlots)
 #include "test_compression_plots.moc"

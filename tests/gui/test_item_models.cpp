@@ -9,6 +9,7 @@
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/models/pair_model.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -198,5 +199,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestItemModels)
+EQUANT_TEST(TestItemModels)
 #include "test_item_models.moc"

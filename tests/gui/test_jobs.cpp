@@ -8,6 +8,7 @@
 
 #include "widgets/bridge/job.h"
 #include "widgets/panels/jobs_panel.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -128,5 +129,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestJobs)
+EQUANT_TEST(TestJobs)
 #include "test_jobs.moc"

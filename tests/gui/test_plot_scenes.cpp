@@ -4,6 +4,7 @@
 #include <QTest>
 
 #include "tests/gui/plot_samples.h"
+#include "tests/support/registry.h"
 
 using namespace equant::plots;
 
@@ -300,5 +301,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestPlotScenes)
+EQUANT_TEST(TestPlotScenes)
 #include "test_plot_scenes.moc"

@@ -15,6 +15,7 @@
 #include <QTextStream>
 
 #include "tests/gui/plot_samples.h"
+#include "tests/support/registry.h"
 
 using namespace equant::plots;
 
@@ -430,5 +431,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestPlots)
+EQUANT_TEST(TestPlots)
 #include "test_plots.moc"

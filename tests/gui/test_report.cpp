@@ -8,16 +8,17 @@
 #include <QTest>
 #include <QTimer>
 
-#include "app/desktop/compression_view.h"
-#include "app/desktop/main_window.h"
-#include "app/desktop/plot_data.h"
-#include "app/desktop/report_command.h"
-#include "app/desktop/report_content.h"
-#include "app/desktop/report_run.h"
+#include "app/desktop/compression/compression_view.h"
+#include "app/desktop/pages/plot_data.h"
+#include "app/desktop/report/report_command.h"
+#include "app/desktop/report/report_content.h"
+#include "app/desktop/report/report_run.h"
+#include "app/desktop/window/main_window.h"
 #include "core/recipe/workspace.h"
 #include "tests/gui/support/window_fixture.h"
 #include "widgets/panels/message_bar.h"
 #include "widgets/report/report_renderer.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -296,8 +297,8 @@ private slots:
     void lossesAreToldAsTheyAre() {
         PlanMeasurement measured;
         measured.floating.top1 = 87.9;
-        for (const auto& [score, text] : {std::pair(82.1, "5.8 points"), std::pair(87.9, "no loss"),
-                                          std::pair(88.3, "a gain of 0.4 points")}) {
+        for (const auto& [score, text] :
+             {std::pair(82.1, "5.8 points"), std::pair(87.9, "no loss"), std::pair(88.3, "a gain of 0.4 points")}) {
             measured.score.top1 = score;
             QCOMPARE(measuredLossText(measured), QLatin1String(text));
         }
@@ -486,5 +487,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestReport)
+EQUANT_TEST(TestReport)
 #include "test_report.moc"

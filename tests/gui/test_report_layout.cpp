@@ -5,6 +5,7 @@
 #include <QTest>
 
 #include "widgets/report/report_renderer.h"
+#include "tests/support/registry.h"
 
 using namespace equant::report;
 
@@ -197,5 +198,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestReportLayout)
+EQUANT_TEST(TestReportLayout)
 #include "test_report_layout.moc"

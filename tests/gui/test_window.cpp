@@ -16,8 +16,8 @@
 #include <QTableView>
 #include <QTest>
 
-#include "app/desktop/export_actions.h"
-#include "app/desktop/main_window.h"
+#include "app/desktop/window/export_actions.h"
+#include "app/desktop/window/main_window.h"
 #include "core/graph/onnx_io.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
@@ -28,7 +28,8 @@
 #include "widgets/panels/message_bar.h"
 #include "widgets/panels/stage_rail.h"
 #include "widgets/panels/status_badge.h"
-#include "widgets/plots/plot_view.h"
+#include "widgets/plots/base/plot_view.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -285,8 +286,9 @@ private slots:
     void wrongWorkspacesAreMessages() {
         const auto window = openWindow();
         QVERIFY(window);
-        for (const char* text : {"nonsense", R"({"steps": []})",
-                                 R"({"equant_workspace": 1, "model": {"path": "gone.onnx"}, "recipe": {"steps": []}})"}) {
+        for (const char* text :
+             {"nonsense", R"({"steps": []})",
+              R"({"equant_workspace": 1, "model": {"path": "gone.onnx"}, "recipe": {"steps": []}})"}) {
             const QString path = m_folder.filePath(QStringLiteral("wrong.equant"));
             QFile file(path);
             QVERIFY(file.open(QIODevice::WriteOnly | QIODevice::Truncate));
@@ -489,5 +491,5 @@ private slots:
     }
 };
 
-QTEST_MAIN(TestWindow)
+EQUANT_TEST(TestWindow)
 #include "test_window.moc"

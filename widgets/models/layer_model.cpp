@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "widgets/plots/plot_scene.h"
+#include "widgets/plots/base/plot_scene.h"
 
 namespace equant::ui {
 

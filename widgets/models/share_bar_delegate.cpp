@@ -4,7 +4,7 @@
 #include <QPainter>
 
 #include "widgets/models/layer_model.h"
-#include "widgets/plots/plot_theme.h"
+#include "widgets/plots/base/plot_theme.h"
 
 namespace equant::ui {
 

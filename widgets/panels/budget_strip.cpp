@@ -13,7 +13,7 @@ using namespace Qt::StringLiterals;
 namespace {
 
 constexpr double kBarHeight = 10;
-constexpr double kGap = 18;
+constexpr double kPartGap = 18;
 
 QString percent(double share) {
     return BudgetStrip::tr("%1 %").arg(QLocale().toString(100 * share, 'f', 1));
@@ -165,11 +165,11 @@ void BudgetStrip::paintEvent(QPaintEvent*) {
     QPainter painter(this);
     painter.setRenderHint(QPainter::Antialiasing);
     const auto parts = static_cast<double>(m_items.size()) + 1;
-    const double width = (this->width() - kGap * (parts - 1)) / parts;
+    const double width = (this->width() - kPartGap * (parts - 1)) / parts;
     double x = 0;
     for (const BudgetItem& item : m_items) {
         paintItem(painter, item, {x, 0, width, double(height())});
-        x += width + kGap;
+        x += width + kPartGap;
     }
     paintScore(painter, {x, 0, this->width() - x, double(height())});
 }

@@ -3,7 +3,7 @@
 
 #include <QPainter>
 
-#include "widgets/plots/plot_theme.h"
+#include "widgets/plots/base/plot_theme.h"
 
 namespace equant::ui {
 

@@ -9,7 +9,7 @@
 #include <QStyle>
 #include <QToolButton>
 
-#include "widgets/plots/plot_theme.h"
+#include "widgets/plots/base/plot_theme.h"
 
 namespace equant::ui {
 

@@ -7,7 +7,7 @@
 #include <QStyleOptionFocusRect>
 #include <QVBoxLayout>
 
-#include "widgets/plots/plot_theme.h"
+#include "widgets/plots/base/plot_theme.h"
 
 namespace equant::ui {
 

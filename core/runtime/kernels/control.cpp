@@ -295,7 +295,7 @@ Result<Kernel> makeScan(const Node& node, std::int64_t opset) {
         });
 }
 
-constexpr KernelEntry kTable[] = {{"If", makeIf}, {"Loop", makeLoop}, {"Scan", makeScan}};
+constexpr KernelEntry kControlKernels[] = {{"If", makeIf}, {"Loop", makeLoop}, {"Scan", makeScan}};
 
 }  // namespace
 }  // namespace equant::kernels
@@ -303,7 +303,7 @@ constexpr KernelEntry kTable[] = {{"If", makeIf}, {"Loop", makeLoop}, {"Scan", m
 namespace equant {
 
 std::span<const KernelEntry> controlKernels() {
-    return kernels::kTable;
+    return kernels::kControlKernels;
 }
 
 }  // namespace equant

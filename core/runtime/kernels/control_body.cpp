@@ -3,7 +3,7 @@
 #include <unordered_set>
 
 #include "core/graph/subgraphs.h"
-#include "core/runtime/evaluate.h"
+#include "core/runtime/exec/evaluate.h"
 #include "core/runtime/kernels/control.h"
 
 namespace equant {
@@ -39,7 +39,7 @@ TensorView viewOf(const Tensor& tensor) {
     return {tensor.dtype(), tensor.shape(), tensor.bytes().data()};
 }
 
-Tensor copyOf(const TensorView& view) {
+Tensor copyOfView(const TensorView& view) {
     if (view.isOmitted()) return {};
     Tensor tensor(view.dtype, shapeOf(view));
     if (tensor.sizeBytes() > 0) std::memcpy(tensor.mutableBytes().data(), view.data, tensor.sizeBytes());
@@ -124,7 +124,7 @@ Result<std::vector<Tensor>> Body::run(std::vector<Tensor> inputs, std::span<cons
     }
     std::vector<Tensor> results;
     for (const std::size_t number : m_outputs)
-        results.push_back(owned[number].isEmpty() ? copyOf(values[number]) : owned[number]);
+        results.push_back(owned[number].isEmpty() ? copyOfView(values[number]) : owned[number]);
     return results;
 }
 

@@ -284,7 +284,7 @@ Result<Kernel> makeQLinearConv(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kConvolutionDirectKernels[] = {
     {"Conv", halfToo<&makeConv>},
     {"ConvTranspose", halfToo<&makeConvTranspose>},
     {"ConvInteger", makeConvInteger},
@@ -294,7 +294,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> convKernels() {
-    return kTable;
+    return kConvolutionDirectKernels;
 }
 
 }  // namespace equant::kernels

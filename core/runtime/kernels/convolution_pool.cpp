@@ -225,7 +225,7 @@ Result<Kernel> makeMaxUnpool(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kConvolutionPoolKernels[] = {
     {"AveragePool", halfToo<&makeAveragePool<false>>},
     {"GlobalAveragePool", halfToo<&makeAveragePool<true>>},
     {"MaxPool", halfToo<&makeMaxPool<false>>},
@@ -238,7 +238,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> poolKernels() {
-    return kTable;
+    return kConvolutionPoolKernels;
 }
 
 }  // namespace equant::kernels

@@ -245,7 +245,7 @@ Result<Kernel> makeBitShift(const Node& node, std::int64_t) {
     return unsupported("BitShift knows the directions LEFT and RIGHT, not \"{}\".", direction);
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kElementwiseBinaryKernels[] = {
     {"Add", halfToo<&arithmetic<AddOp>>},
     {"Sub", halfToo<&arithmetic<SubOp>>},
     {"Mul", halfToo<&arithmetic<MulOp>>},
@@ -270,7 +270,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> binaryKernels() {
-    return kTable;
+    return kElementwiseBinaryKernels;
 }
 
 }  // namespace equant::kernels

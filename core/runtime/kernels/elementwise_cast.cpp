@@ -28,7 +28,7 @@ Status castTo(const TensorView& x, DType to, std::byte* out) {
     });
 }
 
-bool isHalf(DType type) {
+bool isHalfType(DType type) {
     return type == DType::Float16 || type == DType::Bfloat16;
 }
 
@@ -40,14 +40,14 @@ Status cast(const TensorView& x, DType to, KernelOutputs& outputs) {
     if (*memory == nullptr) return {};
     TensorView source = x;
     std::vector<float> widened;
-    if (isHalf(x.dtype)) {
+    if (isHalfType(x.dtype)) {
         widened.resize(static_cast<std::size_t>(x.count()));
         std::transform(
             x.as<std::uint16_t>(), x.as<std::uint16_t>() + widened.size(), widened.begin(),
             [&](std::uint16_t bits) { return x.dtype == DType::Float16 ? halfToFloat(bits) : bfloat16ToFloat(bits); });
         source = {DType::Float, x.shape, reinterpret_cast<const std::byte*>(widened.data())};
     }
-    if (!isHalf(to)) return castTo(source, to, *memory);
+    if (!isHalfType(to)) return castTo(source, to, *memory);
     std::vector<float> values(static_cast<std::size_t>(x.count()));
     if (auto status = castTo(source, DType::Float, reinterpret_cast<std::byte*>(values.data())); !status) return status;
     std::transform(values.begin(), values.end(), reinterpret_cast<std::uint16_t*>(*memory),
@@ -57,7 +57,7 @@ Status cast(const TensorView& x, DType to, KernelOutputs& outputs) {
 
 Result<Kernel> makeCast(const Node& node, std::int64_t) {
     const auto to = static_cast<DType>(node.intAttribute("to", 0));
-    const bool isKnown = isHalf(to) || dispatch(NumberAndBoolTypes{}, to, []<typename>() -> Status { return {}; });
+    const bool isKnown = isHalfType(to) || dispatch(NumberAndBoolTypes{}, to, []<typename>() -> Status { return {}; });
     if (!isKnown) return unsupported("Cast to element type {} is not supported.", static_cast<int>(to));
     return makeChecked(1, [to](const Inputs& inputs, KernelOutputs& outputs) { return cast(inputs[0], to, outputs); });
 }
@@ -67,12 +67,12 @@ Result<Kernel> makeCastLike(const Node&, std::int64_t) {
         2, [](const Inputs& inputs, KernelOutputs& outputs) { return cast(inputs[0], inputs[1].dtype, outputs); });
 }
 
-constexpr KernelEntry kTable[] = {{"Cast", makeCast}, {"CastLike", makeCastLike}};
+constexpr KernelEntry kElementwiseCastKernels[] = {{"Cast", makeCast}, {"CastLike", makeCastLike}};
 
 }  // namespace
 
 std::span<const KernelEntry> castKernels() {
-    return kTable;
+    return kElementwiseCastKernels;
 }
 
 }  // namespace equant::kernels

@@ -169,7 +169,7 @@ Result<Kernel> makeDynamicQuantize(const Node&, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kElementwiseQuantizeKernels[] = {
     {"QuantizeLinear", halfToo<&makeQuantize>},
     {"DequantizeLinear", halfToo<&makeDequantize>},
     {"DynamicQuantizeLinear", makeDynamicQuantize},
@@ -178,7 +178,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> quantizeKernels() {
-    return kTable;
+    return kElementwiseQuantizeKernels;
 }
 
 }  // namespace equant::kernels

@@ -4,7 +4,7 @@
 
 #include "core/runtime/kernels/elementwise.h"
 #include "core/runtime/kernels/vector_math.h"
-#include "core/runtime/wide.h"
+#include "core/runtime/kernels/wide.h"
 
 namespace equant::kernels {
 namespace {
@@ -311,7 +311,7 @@ Result<Kernel> makeClip(const Node& node, std::int64_t opset) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kElementwiseUnaryKernels[] = {
     {"Abs", halfToo<&unary<AbsOp, NumberTypes>>},
     {"Neg", halfToo<&unary<NegOp, SignedTypes>>},
     {"Sign", halfToo<&unary<SignOp, NumberTypes>>},
@@ -359,7 +359,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> unaryKernels() {
-    return kTable;
+    return kElementwiseUnaryKernels;
 }
 
 }  // namespace equant::kernels

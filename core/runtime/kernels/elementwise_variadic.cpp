@@ -110,7 +110,7 @@ Result<Kernel> makeWhere(const Node&, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kElementwiseVariadicKernels[] = {
     {"Max", halfToo<&variadic<MaxOp, NumberTypes, false>>},
     {"Min", halfToo<&variadic<MinOp, NumberTypes, false>>},
     {"Sum", halfToo<&variadic<SumOp, FloatTypes, false>>},
@@ -121,7 +121,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> variadicKernels() {
-    return kTable;
+    return kElementwiseVariadicKernels;
 }
 
 }  // namespace equant::kernels

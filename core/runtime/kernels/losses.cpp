@@ -8,10 +8,10 @@
 namespace equant::kernels {
 namespace {
 
-enum class Reduction { None, Sum, Mean };
+enum class LossReduction { None, Sum, Mean };
 
 struct LossOptions {
-    Reduction reduction = Reduction::Mean;
+    LossReduction reduction = LossReduction::Mean;
     std::optional<std::int64_t> ignored;  ///< the class that counts nothing
 };
 
@@ -19,9 +19,9 @@ Result<LossOptions> lossOptions(const Node& node) {
     LossOptions options;
     const std::string reduction = node.stringAttribute("reduction", "mean");
     if (reduction == "none") {
-        options.reduction = Reduction::None;
+        options.reduction = LossReduction::None;
     } else if (reduction == "sum") {
-        options.reduction = Reduction::Sum;
+        options.reduction = LossReduction::Sum;
     } else if (reduction != "mean") {
         return unsupported("A loss with reduction \"{}\" is not supported.", reduction);
     }
@@ -48,7 +48,7 @@ Status writeLoss(const Inputs& inputs, const T* logProbabilities, const LossOpti
     const AxisSplit split = splitAt(inputs[0].shape, 1);
     const auto targets = readIntegers(inputs[1]);
     if (!targets) return fail(targets.error());
-    const bool isReduced = options.reduction != Reduction::None;
+    const bool isReduced = options.reduction != LossReduction::None;
     auto out = makeOutputAs<T>(outputs, 0, isReduced ? Shape{} : shapeOf(inputs[1]));
     if (!out) return fail(std::move(out.error()));
     double sum = 0;
@@ -68,7 +68,7 @@ Status writeLoss(const Inputs& inputs, const T* logProbabilities, const LossOpti
         if (!isReduced && *out != nullptr) (*out)[i] = static_cast<T>(loss);
     }
     if (isReduced && *out != nullptr)
-        **out = static_cast<T>(options.reduction == Reduction::Mean ? sum / weights : sum);
+        **out = static_cast<T>(options.reduction == LossReduction::Mean ? sum / weights : sum);
     return {};
 }
 
@@ -118,7 +118,7 @@ Result<Kernel> makeSoftmaxCrossEntropy(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kLossesKernels[] = {
     {"NegativeLogLikelihoodLoss", halfToo<&makeNegativeLogLikelihood>},
     {"SoftmaxCrossEntropyLoss", halfToo<&makeSoftmaxCrossEntropy>},
 };
@@ -129,7 +129,7 @@ constexpr KernelEntry kTable[] = {
 namespace equant {
 
 std::span<const KernelEntry> lossKernels() {
-    return kernels::kTable;
+    return kernels::kLossesKernels;
 }
 
 }  // namespace equant

@@ -210,12 +210,12 @@ Result<Kernel> makeEinsum(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"Einsum", halfToo<&makeEinsum>}};
+constexpr KernelEntry kMatrixEinsumKernels[] = {{"Einsum", halfToo<&makeEinsum>}};
 
 }  // namespace
 
 std::span<const KernelEntry> einsumKernels() {
-    return kTable;
+    return kMatrixEinsumKernels;
 }
 
 }  // namespace equant::kernels

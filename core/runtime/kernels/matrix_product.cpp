@@ -264,7 +264,7 @@ Result<Kernel> makeDet(const Node&, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kMatrixProductKernels[] = {
     {"MatMul", halfToo<&makeMatMul>},     {"Gemm", halfToo<&makeGemm>}, {"MatMulInteger", makeMatMulInteger},
     {"QLinearMatMul", makeQLinearMatMul}, {"Det", halfToo<&makeDet>},
 };
@@ -272,7 +272,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> productKernels() {
-    return kTable;
+    return kMatrixProductKernels;
 }
 
 }  // namespace equant::kernels

@@ -282,7 +282,7 @@ Result<Kernel> makeRecurrent(const Node& node, std::int64_t) {
                        });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kMatrixRecurrentKernels[] = {
     {"RNN", makeRecurrent<Cell::Rnn>},
     {"GRU", makeRecurrent<Cell::Gru>},
     {"LSTM", makeRecurrent<Cell::Lstm>},
@@ -291,7 +291,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> recurrentKernels() {
-    return kTable;
+    return kMatrixRecurrentKernels;
 }
 
 }  // namespace equant::kernels

@@ -97,7 +97,7 @@ Result<Kernel> makeEyeLike(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kMovementGenerateKernels[] = {
     {"Constant", makeConstant},
     {"ConstantOfShape", makeConstantOfShape},
     {"Range", makeRange},
@@ -107,7 +107,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> generatorKernels() {
-    return kTable;
+    return kMovementGenerateKernels;
 }
 
 }  // namespace equant::kernels

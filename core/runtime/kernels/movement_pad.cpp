@@ -146,12 +146,12 @@ Result<Kernel> makePad(const Node& node, std::int64_t opset) {
         });
 }
 
-constexpr KernelEntry kTable[] = {{"Pad", makePad}};
+constexpr KernelEntry kMovementPadKernels[] = {{"Pad", makePad}};
 
 }  // namespace
 
 std::span<const KernelEntry> padKernels() {
-    return kTable;
+    return kMovementPadKernels;
 }
 
 }  // namespace equant::kernels

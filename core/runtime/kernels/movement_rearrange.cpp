@@ -330,7 +330,7 @@ Result<Kernel> makeTrilu(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kMovementRearrangeKernels[] = {
     {"Transpose", makeTranspose},
     {"Slice", makeSlice},
     {"Concat", makeConcat},
@@ -346,7 +346,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> rearrangeKernels() {
-    return kTable;
+    return kMovementRearrangeKernels;
 }
 
 }  // namespace equant::kernels

@@ -139,7 +139,7 @@ Result<Kernel> makeSize(const Node&, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kMovementShapeKernels[] = {
     {"Reshape", makeReshape},   {"Flatten", makeFlatten}, {"Squeeze", makeSqueeze}, {"Unsqueeze", makeUnsqueeze},
     {"Identity", makeIdentity}, {"Dropout", makeDropout}, {"Shape", makeShape},     {"Size", makeSize},
 };
@@ -147,7 +147,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> shapeKernels() {
-    return kTable;
+    return kMovementShapeKernels;
 }
 
 }  // namespace equant::kernels

@@ -125,7 +125,7 @@ Result<Kernel> makeSoftmax(const Node& node, std::int64_t opset) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kNormalizationSoftmaxKernels[] = {
     {"Softmax", halfToo<&makeSoftmax<Kind::Softmax>>},
     {"LogSoftmax", halfToo<&makeSoftmax<Kind::LogSoftmax>>},
     {"Hardmax", halfToo<&makeSoftmax<Kind::Hardmax>>},
@@ -134,7 +134,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> softmaxKernels() {
-    return kTable;
+    return kNormalizationSoftmaxKernels;
 }
 
 }  // namespace equant::kernels

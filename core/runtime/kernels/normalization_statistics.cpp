@@ -339,7 +339,7 @@ Result<Kernel> makeLrn(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kNormalizationStatisticsKernels[] = {
     {"BatchNormalization", halfToo<&makeBatchNormalization>},
     {"InstanceNormalization", halfToo<&makeInstanceNormalization>},
     {"GroupNormalization", halfToo<&makeGroupNormalization>},
@@ -352,7 +352,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> statisticsKernels() {
-    return kTable;
+    return kNormalizationStatisticsKernels;
 }
 
 }  // namespace equant::kernels

@@ -281,7 +281,7 @@ Result<Kernel> makeCumSum(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kReduceKernels[] = {
     {"ReduceSum", halfToo<&reduce<SumReducer>>},
     {"ReduceMean", halfToo<&reduce<MeanReducer>>},
     {"ReduceProd", halfToo<&reduce<ProdReducer>>},
@@ -301,7 +301,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace kernels
 
 std::span<const KernelEntry> reduceKernels() {
-    return kernels::kTable;
+    return kernels::kReduceKernels;
 }
 
 }  // namespace equant

@@ -352,13 +352,13 @@ Result<Kernel> makeUpsample(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"Resize", halfToo<&makeResize>}, {"Upsample", halfToo<&makeUpsample>}};
+constexpr KernelEntry kResizeKernels[] = {{"Resize", halfToo<&makeResize>}, {"Upsample", halfToo<&makeUpsample>}};
 
 }  // namespace
 }  // namespace kernels
 
 std::span<const KernelEntry> resizeKernels() {
-    static const auto kAll = kernels::joinTables({kernels::kTable, kernels::samplingKernels()});
+    static const auto kAll = kernels::joinTables({kernels::kResizeKernels, kernels::samplingKernels()});
     return kAll;
 }
 

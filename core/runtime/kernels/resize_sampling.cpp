@@ -276,12 +276,12 @@ Result<Kernel> makeRoiAlign(const Node& node, std::int64_t opset) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"GridSample", halfToo<&makeGridSample>}, {"RoiAlign", makeRoiAlign}};
+constexpr KernelEntry kResizeSamplingKernels[] = {{"GridSample", halfToo<&makeGridSample>}, {"RoiAlign", makeRoiAlign}};
 
 }  // namespace
 
 std::span<const KernelEntry> samplingKernels() {
-    return kTable;
+    return kResizeSamplingKernels;
 }
 
 }  // namespace equant::kernels

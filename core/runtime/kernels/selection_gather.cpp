@@ -115,13 +115,13 @@ Result<Kernel> makeGatherND(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kSelectionGatherKernels[] = {
     {"Gather", makeGather}, {"GatherElements", makeGatherElements}, {"GatherND", makeGatherND}};
 
 }  // namespace
 
 std::span<const KernelEntry> gatherKernels() {
-    return kTable;
+    return kSelectionGatherKernels;
 }
 
 }  // namespace equant::kernels

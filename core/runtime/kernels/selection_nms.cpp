@@ -92,12 +92,12 @@ Result<Kernel> makeNonMaxSuppression(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"NonMaxSuppression", makeNonMaxSuppression}};
+constexpr KernelEntry kSelectionNmsKernels[] = {{"NonMaxSuppression", makeNonMaxSuppression}};
 
 }  // namespace
 
 std::span<const KernelEntry> nmsKernels() {
-    return kTable;
+    return kSelectionNmsKernels;
 }
 
 }  // namespace equant::kernels

@@ -117,13 +117,13 @@ Result<Kernel> makeCompress(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kSelectionPickKernels[] = {
     {"TopK", halfToo<&makeTopK>}, {"NonZero", halfToo<&makeNonZero>}, {"Compress", makeCompress}};
 
 }  // namespace
 
 std::span<const KernelEntry> pickKernels() {
-    return kTable;
+    return kSelectionPickKernels;
 }
 
 }  // namespace equant::kernels

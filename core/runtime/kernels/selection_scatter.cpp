@@ -163,7 +163,7 @@ Result<Kernel> makeOneHot(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kSelectionScatterKernels[] = {
     {"Scatter", halfToo<&makeScatterElements>},
     {"ScatterElements", halfToo<&makeScatterElements>},
     {"ScatterND", halfToo<&makeScatterND>},
@@ -173,7 +173,7 @@ constexpr KernelEntry kTable[] = {
 }  // namespace
 
 std::span<const KernelEntry> scatterKernels() {
-    return kTable;
+    return kSelectionScatterKernels;
 }
 
 }  // namespace equant::kernels

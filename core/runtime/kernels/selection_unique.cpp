@@ -90,12 +90,12 @@ Result<Kernel> makeUnique(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {{"Unique", halfToo<&makeUnique>}};
+constexpr KernelEntry kSelectionUniqueKernels[] = {{"Unique", halfToo<&makeUnique>}};
 
 }  // namespace
 
 std::span<const KernelEntry> uniqueKernels() {
-    return kTable;
+    return kSelectionUniqueKernels;
 }
 
 }  // namespace equant::kernels

@@ -273,7 +273,7 @@ Result<Kernel> makeMelWeightMatrix(const Node& node, std::int64_t) {
     });
 }
 
-constexpr KernelEntry kTable[] = {
+constexpr KernelEntry kSignalKernels[] = {
     {"DFT", makeDft},
     {"STFT", makeStft},
     {"HannWindow", makeWindow<1, 1, 0, 2>},
@@ -288,7 +288,7 @@ constexpr KernelEntry kTable[] = {
 namespace equant {
 
 std::span<const KernelEntry> signalKernels() {
-    return kernels::kTable;
+    return kernels::kSignalKernels;
 }
 
 }  // namespace equant

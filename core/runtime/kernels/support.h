@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/runtime/kernel.h"
+#include "core/runtime/kernels/kernel.h"
 
 namespace equant::kernels {
 

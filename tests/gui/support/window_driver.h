@@ -5,8 +5,8 @@
 #include <QSpinBox>
 #include <QTest>
 
-#include "app/desktop/main_window.h"
-#include "app/desktop/session.h"
+#include "app/desktop/jobs/session.h"
+#include "app/desktop/window/main_window.h"
 
 namespace equant::test {
 

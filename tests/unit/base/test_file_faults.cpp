@@ -15,6 +15,7 @@
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -206,5 +207,5 @@ private:
     fs::path m_path;
 };
 
-QTEST_APPLESS_MAIN(TestFileFaults)
+EQUANT_TEST(TestFileFaults)
 #include "test_file_faults.moc"

@@ -9,6 +9,7 @@
 #include "core/base/load_ahead.h"
 #include "core/base/parallel.h"
 #include "core/base/result.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -117,5 +118,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestParallel)
+EQUANT_TEST(TestParallel)
 #include "test_parallel.moc"

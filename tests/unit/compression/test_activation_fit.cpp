@@ -7,6 +7,7 @@
 #include "core/compression/activation_fit.h"
 #include "core/compression/layer_split.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -116,5 +117,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestActivationFit)
+EQUANT_TEST(TestActivationFit)
 #include "test_activation_fit.moc"

@@ -6,8 +6,9 @@
 
 #include "core/compression/channel_groups.h"
 #include "core/compression/dead_channels.h"
-#include "core/graph/layers.h"
-#include "core/runtime/executor.h"
+#include "core/layers/layers.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -132,5 +133,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestChannelGroups)
+EQUANT_TEST(TestChannelGroups)
 #include "test_channel_groups.moc"

@@ -10,7 +10,8 @@
 #include "core/compression/channel_pruning.h"
 #include "core/compression/compress.h"
 #include "core/graph/constants.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -196,5 +197,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestChannelPruning)
+EQUANT_TEST(TestChannelPruning)
 #include "test_channel_pruning.moc"

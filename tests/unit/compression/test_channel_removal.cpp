@@ -9,8 +9,9 @@
 #include "core/compression/channel_groups.h"
 #include "core/compression/channel_removal.h"
 #include "core/graph/constants.h"
-#include "core/graph/layers.h"
-#include "core/runtime/executor.h"
+#include "core/layers/layers.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -255,5 +256,5 @@ private:
     }
 };
 
-QTEST_APPLESS_MAIN(TestChannelRemoval)
+EQUANT_TEST(TestChannelRemoval)
 #include "test_channel_removal.moc"

@@ -7,8 +7,9 @@
 #include "core/compression/layer_split.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/scores.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -312,5 +313,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestCompress)
+EQUANT_TEST(TestCompress)
 #include "test_compress.moc"

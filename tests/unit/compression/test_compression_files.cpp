@@ -4,6 +4,7 @@
 
 #include "core/compression/plan.h"
 #include "core/compression/sensitivity.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -126,5 +127,5 @@ void TestCompressionFiles::wrongTables() {
     QVERIFY(!table.error().message.empty() && !table.error().hint.empty());
 }
 
-QTEST_APPLESS_MAIN(TestCompressionFiles)
+EQUANT_TEST(TestCompressionFiles)
 #include "test_compression_files.moc"

@@ -3,8 +3,9 @@
 #include <QtTest>
 
 #include "core/compression/method.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -169,5 +170,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestCompressionMethod)
+EQUANT_TEST(TestCompressionMethod)
 #include "test_compression_method.moc"

@@ -7,9 +7,10 @@
 #include "core/compression/flow.h"
 #include "core/compression/plan_cost.h"
 #include "core/data/dataset.h"
-#include "core/graph/layers.h"
+#include "core/layers/layers.h"
 #include "core/metrics/evaluate.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -321,5 +322,5 @@ void TestFlow::noiseAndDepthDecideBetweenEqualErrors() {
     QCOMPARE(solved->plan.predicted->loss, compressed == "first" ? 0.2 : 0.05);
 }
 
-QTEST_APPLESS_MAIN(TestFlow)
+EQUANT_TEST(TestFlow)
 #include "test_flow.moc"

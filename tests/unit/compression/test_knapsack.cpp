@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/compression/knapsack.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -119,5 +120,5 @@ void TestKnapsack::manyClasses() {
     QVERIFY(found.gap <= 1e-3 * found.value);
 }
 
-QTEST_APPLESS_MAIN(TestKnapsack)
+EQUANT_TEST(TestKnapsack)
 #include "test_knapsack.moc"

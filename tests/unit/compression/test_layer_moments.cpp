@@ -7,9 +7,10 @@
 #include "core/compression/layer_split.h"
 #include "core/compression/moments.h"
 #include "core/compression/unfold.h"
-#include "core/graph/shapes.h"
-#include "core/runtime/executor.h"
+#include "core/graph/shapes/shapes.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -206,5 +207,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestLayerMoments)
+EQUANT_TEST(TestLayerMoments)
 #include "test_layer_moments.moc"

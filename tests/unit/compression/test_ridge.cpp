@@ -6,6 +6,7 @@
 
 #include "core/compression/channel_elimination.h"
 #include "core/compression/ridge.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -121,5 +122,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestRidge)
+EQUANT_TEST(TestRidge)
 #include "test_ridge.moc"

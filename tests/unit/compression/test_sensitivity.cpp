@@ -9,6 +9,7 @@
 #include "core/data/dataset.h"
 #include "core/metrics/evaluate.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -305,5 +306,5 @@ void TestSensitivity::multiples() {
     QVERIFY(!refused && refused.error().message.find("Conv_0") != std::string::npos);
 }
 
-QTEST_APPLESS_MAIN(TestSensitivity)
+EQUANT_TEST(TestSensitivity)
 #include "test_sensitivity.moc"

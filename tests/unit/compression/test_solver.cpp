@@ -5,6 +5,7 @@
 #include "core/compression/greedy_selection.h"
 #include "core/compression/losses.h"
 #include "core/compression/solver.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -236,5 +237,5 @@ void TestSolver::monotoneFitRises() {
     for (std::size_t i = 1; i < ratios.size(); ++i) QVERIFY(noisy[i] >= noisy[i - 1] - 1e-9);
 }
 
-QTEST_APPLESS_MAIN(TestSolver)
+EQUANT_TEST(TestSolver)
 #include "test_solver.moc"

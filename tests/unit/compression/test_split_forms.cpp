@@ -8,8 +8,9 @@
 #include "core/compression/layer_split.h"
 #include "core/compression/model_facts.h"
 #include "core/metrics/scores.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -257,5 +258,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestSplitForms)
+EQUANT_TEST(TestSplitForms)
 #include "test_split_forms.moc"

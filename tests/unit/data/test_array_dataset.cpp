@@ -6,6 +6,7 @@
 #include "core/data/npy.h"
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -211,5 +212,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestArrayDataset)
+EQUANT_TEST(TestArrayDataset)
 #include "test_array_dataset.moc"

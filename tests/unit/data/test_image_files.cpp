@@ -3,6 +3,7 @@
 #include <QtTest>
 
 #include "tests/unit/data/data_support.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -218,5 +219,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestImageFiles)
+EQUANT_TEST(TestImageFiles)
 #include "test_image_files.moc"

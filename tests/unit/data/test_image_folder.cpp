@@ -9,6 +9,7 @@
 #include "core/data/dataset.h"
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -282,5 +283,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestImageFolder)
+EQUANT_TEST(TestImageFolder)
 #include "test_image_folder.moc"

@@ -4,6 +4,7 @@
 
 #include "core/data/resize.h"
 #include "tests/unit/data/data_support.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -124,5 +125,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestImageResize)
+EQUANT_TEST(TestImageResize)
 #include "test_image_resize.moc"

@@ -5,6 +5,7 @@
 #include "core/base/file.h"
 #include "core/data/npy.h"
 #include "tests/unit/data/data_support.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -168,5 +169,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestNpy)
+EQUANT_TEST(TestNpy)
 #include "test_npy.moc"

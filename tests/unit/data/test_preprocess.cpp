@@ -4,6 +4,7 @@
 
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -268,5 +269,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestPreprocess)
+EQUANT_TEST(TestPreprocess)
 #include "test_preprocess.moc"

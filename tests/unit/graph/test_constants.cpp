@@ -3,6 +3,7 @@
 
 #include "core/graph/constants.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -84,5 +85,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestConstants)
+EQUANT_TEST(TestConstants)
 #include "test_constants.moc"

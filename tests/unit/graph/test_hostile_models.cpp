@@ -18,8 +18,9 @@
 #include "core/passes/weight_ranges.h"
 #include "core/quantization/placement.h"
 #include "core/recipe/recipe.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -489,5 +490,5 @@ private:
     std::vector<Model> m_models;
 };
 
-QTEST_APPLESS_MAIN(TestHostileModels)
+EQUANT_TEST(TestHostileModels)
 #include "test_hostile_models.moc"

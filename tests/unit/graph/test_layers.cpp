@@ -2,7 +2,8 @@
 // Parameters, MACs and bytes per layer, worked out by hand.
 #include <QTest>
 
-#include "core/graph/layers.h"
+#include "core/layers/layers.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -113,5 +114,5 @@ void TestLayers::quantizedWeightsCount() {
     QCOMPARE(weightSlot(model.graph, model.graph.nodes[6]), std::optional<std::size_t>(1));
 }
 
-QTEST_APPLESS_MAIN(TestLayers)
+EQUANT_TEST(TestLayers)
 #include "test_layers.moc"

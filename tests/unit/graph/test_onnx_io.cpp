@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -185,5 +186,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestOnnxIo)
+EQUANT_TEST(TestOnnxIo)
 #include "test_onnx_io.moc"

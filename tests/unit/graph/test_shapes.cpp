@@ -6,7 +6,8 @@
 #include <limits>
 #include <random>
 
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -516,5 +517,5 @@ void TestShapes::nonsenseNeverCrashes() {
     QVERIFY(accepted > 1000 && accepted < 19000);
 }
 
-QTEST_APPLESS_MAIN(TestShapes)
+EQUANT_TEST(TestShapes)
 #include "test_shapes.moc"

@@ -9,7 +9,8 @@
 
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
-#include "core/graph/shapes.h"
+#include "core/graph/shapes/shapes.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -148,5 +149,5 @@ void TestShapesConformance::equalsDeclaredOutputs() {
     QVERIFY(equal > 500);
 }
 
-QTEST_APPLESS_MAIN(TestShapesConformance)
+EQUANT_TEST(TestShapesConformance)
 #include "test_shapes_conformance.moc"

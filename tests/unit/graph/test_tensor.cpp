@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/graph/tensor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -97,5 +98,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestTensor)
+EQUANT_TEST(TestTensor)
 #include "test_tensor.moc"

@@ -3,6 +3,7 @@
 
 #include "core/graph/topology.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -88,5 +89,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestTopology)
+EQUANT_TEST(TestTopology)
 #include "test_topology.moc"

@@ -5,6 +5,7 @@
 
 #include "core/inspection/inspection.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -154,5 +155,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestInspection)
+EQUANT_TEST(TestInspection)
 #include "test_inspection.moc"

@@ -9,6 +9,7 @@
 #include "core/interop/encodings_json.h"
 #include "core/quantization/rules.h"
 #include "core/recipe/recipe.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -69,5 +70,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestDocExamples)
+EQUANT_TEST(TestDocExamples)
 #include "test_doc_examples.moc"

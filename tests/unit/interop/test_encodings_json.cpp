@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/interop/encodings_json.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -195,5 +196,5 @@ void TestEncodingsJson::versions() {
     QVERIFY(!parseEncodingsVersion("3.0.0").has_value());
 }
 
-QTEST_APPLESS_MAIN(TestEncodingsJson)
+EQUANT_TEST(TestEncodingsJson)
 #include "test_encodings_json.moc"

@@ -15,6 +15,7 @@
 #include "core/recipe/recipe.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/unit/support/mutation.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -160,5 +161,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestHostileFiles)
+EQUANT_TEST(TestHostileFiles)
 #include "test_hostile_files.moc"

@@ -8,7 +8,8 @@
 #include "core/interop/opset_raise.h"
 #include "core/interop/qdq_export.h"
 #include "core/quantization/quantsim.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -231,5 +232,5 @@ void TestQdqExport::badEncodingsAreRefused() {
     QVERIFY(!perChannelActivation.has_value());
 }
 
-QTEST_APPLESS_MAIN(TestQdqExport)
+EQUANT_TEST(TestQdqExport)
 #include "test_qdq_export.moc"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/metrics/correlation.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -27,5 +28,5 @@ void TestCorrelation::ranks() {
     QVERIFY(!rankCorrelation(std::vector<double>{1, 2}, std::vector<double>{1, 2}));
 }
 
-QTEST_APPLESS_MAIN(TestCorrelation)
+EQUANT_TEST(TestCorrelation)
 #include "test_correlation.moc"

@@ -6,6 +6,7 @@
 
 #include "core/metrics/evaluate.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -142,5 +143,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestEvaluate)
+EQUANT_TEST(TestEvaluate)
 #include "test_evaluate.moc"

@@ -6,6 +6,7 @@
 #include "core/metrics/evaluate.h"
 #include "core/metrics/latency.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -94,5 +95,5 @@ void TestLatency::failsWhereNothingRuns() {
     QCOMPARE(change.error().code, ErrorCode::Unsupported);
 }
 
-QTEST_APPLESS_MAIN(TestLatency)
+EQUANT_TEST(TestLatency)
 #include "test_latency.moc"

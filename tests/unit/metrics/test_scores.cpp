@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/metrics/scores.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -45,5 +46,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestScores)
+EQUANT_TEST(TestScores)
 #include "test_scores.moc"

@@ -4,12 +4,13 @@
 #include <cmath>
 
 #include "core/graph/constants.h"
+#include "core/layers/layer_weights.h"
 #include "core/metrics/evaluate.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/equalize.h"
-#include "core/passes/layer_weights.h"
 #include "core/passes/weight_ranges.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -429,5 +430,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestEqualize)
+EQUANT_TEST(TestEqualize)
 #include "test_equalize.moc"

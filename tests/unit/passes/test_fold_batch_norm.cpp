@@ -4,6 +4,7 @@
 #include "core/metrics/evaluate.h"
 #include "core/passes/fold_batch_norm.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -139,5 +140,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestFoldBatchNorm)
+EQUANT_TEST(TestFoldBatchNorm)
 #include "test_fold_batch_norm.moc"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <QtTest>
 
-#include "core/passes/layer_weights.h"
+#include "core/layers/layer_weights.h"
 #include "core/passes/weight_ranges.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -91,5 +92,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestWeightRanges)
+EQUANT_TEST(TestWeightRanges)
 #include "test_weight_ranges.moc"

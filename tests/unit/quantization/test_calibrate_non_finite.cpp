@@ -6,6 +6,7 @@
 #include "core/inspection/non_finite_findings.h"
 #include "core/quantization/simulate.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -148,5 +149,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestCalibrateNonFinite)
+EQUANT_TEST(TestCalibrateNonFinite)
 #include "test_calibrate_non_finite.moc"

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/quantization/grid.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -141,5 +142,5 @@ void TestGrid::infiniteEndsAreTamed() {
     QVERIFY(std::isfinite(grid.scale) && std::isfinite(static_cast<float>(grid.scale)));
 }
 
-QTEST_APPLESS_MAIN(TestGrid)
+EQUANT_TEST(TestGrid)
 #include "test_grid.moc"

@@ -6,8 +6,9 @@
 
 #include "core/metrics/scores.h"
 #include "core/quantization/layer_sqnr.h"
-#include "core/runtime/executor.h"
-#include "core/runtime/fake_quantize.h"
+#include "core/runtime/exec/executor.h"
+#include "core/runtime/kernels/fake_quantize.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -148,5 +149,5 @@ void TestLayerSqnr::moreBitsAreBetter() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestLayerSqnr)
+EQUANT_TEST(TestLayerSqnr)
 #include "test_layer_sqnr.moc"

@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include "core/quantization/placement.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -217,5 +218,5 @@ void TestPlacement::badBits() {
     QVERIFY(!placeQuantizers(smallModel(), builtInRules(false, false), settings).has_value());
 }
 
-QTEST_APPLESS_MAIN(TestPlacement)
+EQUANT_TEST(TestPlacement)
 #include "test_placement.moc"

@@ -11,6 +11,7 @@
 #include "core/quantization/range_histogram.h"
 #include "core/quantization/range_search.h"
 #include "core/quantization/value_scan.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -417,5 +418,5 @@ void TestRangeEstimator::names() {
     QVERIFY(!parseRangeScheme("best").has_value());
 }
 
-QTEST_APPLESS_MAIN(TestRangeEstimator)
+EQUANT_TEST(TestRangeEstimator)
 #include "test_range_estimator.moc"

@@ -3,6 +3,7 @@
 #include <QTest>
 
 #include "core/recipe/recipe.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -118,5 +119,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestRecipe)
+EQUANT_TEST(TestRecipe)
 #include "test_recipe.moc"

@@ -7,6 +7,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/recipe/run.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -211,5 +212,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestRunRecipe)
+EQUANT_TEST(TestRunRecipe)
 #include "test_run_recipe.moc"

@@ -7,6 +7,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/recipe/workspace.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -119,18 +120,19 @@ private slots:
         QTest::newRow("newer") << QByteArray(R"({"equant_workspace": 2})") << QByteArray("newer version");
         QTest::newRow("no model") << QByteArray(R"({"equant_workspace": 1, "recipe": {"steps": []}})")
                                   << QByteArray("path");
-        QTest::newRow("wrong type")
-            << QByteArray(R"({"equant_workspace": 1, "model": {"path": 3}, "recipe": {"steps": []}})")
-            << QByteArray("wrong field");
+        QTest::newRow("wrong type") << QByteArray(
+                                           R"({"equant_workspace": 1, "model": {"path": 3}, "recipe": {"steps": []}})")
+                                    << QByteArray("wrong field");
         QTest::newRow("no recipe") << QByteArray(R"({"equant_workspace": 1, "model": {"path": "m"}})")
                                    << QByteArray("recipe");
         QTest::newRow("unknown step")
             << QByteArray(R"({"equant_workspace": 1, "model": {"path": "m"}, "recipe": {"steps": [{"step": "fly"}]}})")
             << QByteArray("fly");
-        QTest::newRow("unknown draft") << QByteArray(
-                                              R"({"equant_workspace": 1, "model": {"path": "m"}, "recipe": {"steps": []},
+        QTest::newRow("unknown draft")
+            << QByteArray(
+                   R"({"equant_workspace": 1, "model": {"path": "m"}, "recipe": {"steps": []},
                                                   "draft": {"step": "fly"}})")
-                                       << QByteArray("fly");
+            << QByteArray("fly");
     }
     void refuses() {
         QFETCH(QByteArray, text);
@@ -158,5 +160,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestWorkspace)
+EQUANT_TEST(TestWorkspace)
 #include "test_workspace.moc"

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <random>
 
-#include "core/runtime/kernel.h"
+#include "core/runtime/kernels/kernel.h"
 
 namespace equant::testing {
 

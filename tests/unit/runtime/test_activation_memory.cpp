@@ -2,8 +2,9 @@
 // Bytes that activations write and keep alive, counted by hand on small networks.
 #include <QtTest>
 
-#include "core/runtime/activation_memory.h"
+#include "core/runtime/diagnose/activation_memory.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -114,5 +115,5 @@ void TestActivationMemory::namesWhatCannotBeKnown() {
     QCOMPARE(memory.error().subject, std::string("where"));
 }
 
-QTEST_APPLESS_MAIN(TestActivationMemory)
+EQUANT_TEST(TestActivationMemory)
 #include "test_activation_memory.moc"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which networks may be computed sample by sample: what keeps samples apart is found, what mixes them is never missed.
-#include "core/runtime/batching.h"
+#include "core/runtime/exec/batching.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -147,5 +148,5 @@ void TestBatching::samplesApart() {
     QCOMPARE(difference < 1e-4, what.isApart);
 }
 
-QTEST_APPLESS_MAIN(TestBatching)
+EQUANT_TEST(TestBatching)
 #include "test_batching.moc"

@@ -13,7 +13,8 @@
 
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -195,5 +196,5 @@ void TestConformance::cleanupTestCase() {
     if (m_counts.contains("node")) QVERIFY(m_counts["node"].passed >= 800);
 }
 
-QTEST_APPLESS_MAIN(TestConformance)
+EQUANT_TEST(TestConformance)
 #include "test_conformance.moc"

@@ -3,9 +3,10 @@
 // functions a model brings along.
 #include "core/graph/inlining.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/evaluate.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/evaluate.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -294,5 +295,5 @@ void TestControlFlow::functionsThatCallThemselves() {
     QCOMPARE(inlined.error().code, ErrorCode::Corrupt);
 }
 
-QTEST_APPLESS_MAIN(TestControlFlow)
+EQUANT_TEST(TestControlFlow)
 #include "test_control_flow.moc"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Batches, shapes, threads and what is said when inputs do not fit.
 #include "core/base/parallel.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -264,5 +265,5 @@ void TestExecutor::shapesKnownOnlyWhileRunning() {
     QVERIFY(result.outputs[1] == Tensor(Shape{3}, {1.0F, 2.0F, 3.0F}));
 }
 
-QTEST_APPLESS_MAIN(TestExecutor)
+EQUANT_TEST(TestExecutor)
 #include "test_executor.moc"

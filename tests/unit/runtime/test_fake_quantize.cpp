@@ -3,8 +3,9 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/runtime/fake_quantize.h"
+#include "core/runtime/kernels/fake_quantize.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -112,5 +113,5 @@ void TestFakeQuantize::refusesWhatDoesNotFit() {
     QVERIFY(!fakeQuantized(test::randomTensor({3}, 1), grid(8, false, 0.0F, 0)).has_value());
 }
 
-QTEST_APPLESS_MAIN(TestFakeQuantize)
+EQUANT_TEST(TestFakeQuantize)
 #include "test_fake_quantize.moc"

@@ -9,9 +9,10 @@
 #include "core/inspection/inspection.h"
 #include "core/passes/equalize.h"
 #include "core/passes/weight_ranges.h"
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/unit/support/mutation.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -365,5 +366,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestHostileExecution)
+EQUANT_TEST(TestHostileExecution)
 #include "test_hostile_execution.moc"

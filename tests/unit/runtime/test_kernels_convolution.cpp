@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions and pools against loops that follow their definitions index by index.
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -179,5 +180,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestKernelsConvolution)
+EQUANT_TEST(TestKernelsConvolution)
 #include "test_kernels_convolution.moc"

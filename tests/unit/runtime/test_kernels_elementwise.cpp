@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise kernels: arithmetic with broadcasting, activations, casts, quantization.
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -188,5 +189,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestKernelsElementwise)
+EQUANT_TEST(TestKernelsElementwise)
 #include "test_kernels_elementwise.moc"

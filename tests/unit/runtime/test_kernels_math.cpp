@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions, normalizations and matrix products.
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -141,5 +142,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestKernelsMath)
+EQUANT_TEST(TestKernelsMath)
 #include "test_kernels_math.moc"

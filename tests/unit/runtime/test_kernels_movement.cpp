@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that move data: transpositions, slices, pads and their inverses, shapes and their refusals.
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -163,5 +164,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestKernelsMovement)
+EQUANT_TEST(TestKernelsMovement)
 #include "test_kernels_movement.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gathering, scattering, picking and resizing.
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -109,5 +110,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestKernelsSelection)
+EQUANT_TEST(TestKernelsSelection)
 #include "test_kernels_selection.moc"

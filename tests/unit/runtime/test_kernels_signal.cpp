@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "tests/unit/runtime/kernel_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::testing;
@@ -115,5 +116,5 @@ void TestKernelsSignal::uniqueSlices() {
     COMPARE_TENSORS(distinct, floats({3}, {0, 1, nan}), 0);
 }
 
-QTEST_APPLESS_MAIN(TestKernelsSignal)
+EQUANT_TEST(TestKernelsSignal)
 #include "test_kernels_signal.moc"

@@ -3,9 +3,10 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/runtime/machine_limits.h"
-#include "core/runtime/roofline.h"
+#include "core/runtime/diagnose/machine_limits.h"
+#include "core/runtime/diagnose/roofline.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -92,5 +93,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestMachineLimits)
+EQUANT_TEST(TestMachineLimits)
 #include "test_machine_limits.moc"

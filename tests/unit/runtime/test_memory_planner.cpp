@@ -5,6 +5,7 @@
 
 #include "core/runtime/plan.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -56,5 +57,5 @@ void TestMemoryPlanner::survivesManyRuns() {
     QVERIFY(*once == *again);
 }
 
-QTEST_APPLESS_MAIN(TestMemoryPlanner)
+EQUANT_TEST(TestMemoryPlanner)
 #include "test_memory_planner.moc"

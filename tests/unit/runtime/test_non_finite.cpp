@@ -4,8 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "core/runtime/non_finite.h"
+#include "core/runtime/diagnose/non_finite.h"
 #include "tests/unit/support/model_builder.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -103,8 +104,7 @@ private slots:
     }
 
     void infinityThatIsFedMayBeAMask() {
-        const Model model =
-            ModelBuilder().input("x", {1, 3}).output("y").node("Softmax", {"x"}, {"y"}).build();
+        const Model model = ModelBuilder().input("x", {1, 3}).output("y").node("Softmax", {"x"}, {"y"}).build();
         QVERIFY(!search(model, {floats({1, 3}, {1, 2, -kInfinity})}));
         const auto origin = search(model, {floats({1, 3}, {-kInfinity, -kInfinity, -kInfinity})});
         QVERIFY(origin && origin->layer.empty());
@@ -201,5 +201,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestNonFinite)
+EQUANT_TEST(TestNonFinite)
 #include "test_non_finite.moc"

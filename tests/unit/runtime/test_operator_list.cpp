@@ -4,7 +4,8 @@
 #include <QRegularExpression>
 #include <QtTest>
 
-#include "core/runtime/operator_list.h"
+#include "core/runtime/ir/operator_list.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -55,5 +56,5 @@ private slots:
     }
 };
 
-QTEST_APPLESS_MAIN(TestOperatorList)
+EQUANT_TEST(TestOperatorList)
 #include "test_operator_list.moc"

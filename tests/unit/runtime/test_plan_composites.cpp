@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer normalization and gelu, written as chains by exporters, become one step; what somebody looks at stays.
-#include "core/runtime/row_norm.h"
+#include "core/runtime/kernels/row_norm.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -285,5 +286,5 @@ void TestPlanComposites::keepsWhatIsReadBetween() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestPlanComposites)
+EQUANT_TEST(TestPlanComposites)
 #include "test_plan_composites.moc"

@@ -2,6 +2,7 @@
 // Concatenation along every axis of values in the layouts that convolutions leave and in dense ones, against the plain
 // operator.
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -60,5 +61,5 @@ void TestPlanConcat::threeOfOne() {
     QVERIFY2(message.empty(), message.c_str());
 }
 
-QTEST_APPLESS_MAIN(TestPlanConcat)
+EQUANT_TEST(TestPlanConcat)
 #include "test_plan_concat.moc"

@@ -2,8 +2,9 @@
 // What is fused computes the same, and what somebody looks at from outside is not fused away.
 #include <fmt/format.h>
 
-#include "core/runtime/fake_quantize.h"
+#include "core/runtime/kernels/fake_quantize.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -327,5 +328,5 @@ void TestPlanFusion::randomGraphs() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestPlanFusion)
+EQUANT_TEST(TestPlanFusion)
 #include "test_plan_fusion.moc"

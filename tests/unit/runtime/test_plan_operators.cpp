@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operator that has a fast way against its plain kernel, on seeded random shapes.
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -260,5 +261,5 @@ void TestPlanOperators::normalizations() {
     QVERIFY2(problem.empty(), problem.c_str());
 }
 
-QTEST_APPLESS_MAIN(TestPlanOperators)
+EQUANT_TEST(TestPlanOperators)
 #include "test_plan_operators.moc"

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <random>
 
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 
@@ -77,5 +78,5 @@ void TestPlanResidual::ownInput() {
     for (std::size_t i = 0; i < a.size(); ++i) QVERIFY(std::abs(a[i] - b[i]) < 1e-4F);
 }
 
-QTEST_APPLESS_MAIN(TestPlanResidual)
+EQUANT_TEST(TestPlanResidual)
 #include "test_plan_residual.moc"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shapes at the edges of what compile() meets: sizes that only the data tell, no elements at all, scalars, many axes,
 // and element counts beyond 64 bits.
-#include "core/runtime/executor.h"
+#include "core/runtime/exec/executor.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -186,5 +187,5 @@ void TestPlanShapes::unknownInputNames() {
     QVERIFY2(text.find("image") != std::string::npos && text.find("\"x\"") != std::string::npos, text.c_str());
 }
 
-QTEST_APPLESS_MAIN(TestPlanShapes)
+EQUANT_TEST(TestPlanShapes)
 #include "test_plan_shapes.moc"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of one quantized value become tables, which must give what the operators give, to the bit.
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -220,5 +221,5 @@ void TestPlanTables::swishInItsOwnPass() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestPlanTables)
+EQUANT_TEST(TestPlanTables)
 #include "test_plan_tables.moc"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops over raw memory against their definitions: swish in double, tables one value at a time.
-#include "core/runtime/fake_quantize.h"
-#include "core/runtime/pointwise_pass.h"
+#include "core/runtime/emit/pointwise_pass.h"
+#include "core/runtime/kernels/fake_quantize.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -114,5 +115,5 @@ void TestPointwisePass::tableEqualsFunction() {
     }
 }
 
-QTEST_APPLESS_MAIN(TestPointwisePass)
+EQUANT_TEST(TestPointwisePass)
 #include "test_pointwise_pass.moc"

@@ -6,9 +6,10 @@
 #include <atomic>
 #include <random>
 
-#include "core/runtime/executor.h"
-#include "core/runtime/prefix_reuse.h"
+#include "core/runtime/exec/executor.h"
+#include "core/runtime/sweep/prefix_reuse.h"
 #include "tests/unit/runtime/plan_testing.h"
+#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -549,5 +550,5 @@ void TestPrefixReuse::errors() {
     QVERIFY((*reuse)->run(base, {}, ignore));  // still usable
 }
 
-QTEST_APPLESS_MAIN(TestPrefixReuse)
+EQUANT_TEST(TestPrefixReuse)
 #include "test_prefix_reuse.moc"

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// The graph between ONNX and the plan: constants folded and quantized, operators sorted into a few kinds, pointwise
+// chains explicit so that they can be fused. Private to core/runtime; lives only while compile() runs.
+#pragma once
+
+#include <deque>
+#include <dnnl.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/runtime/plan.h"
+
+namespace equant {
+struct LookupTable;
+}
+
+namespace equant::ir {
+
+using ValueId = std::size_t;
+inline constexpr ValueId kNoValue = static_cast<ValueId>(-1);
+/// No operator: where an index into Program::ops may be absent.
+inline constexpr std::size_t kNoOp = static_cast<std::size_t>(-1);
+
+struct Value {
+    std::string name;
+    DType dtype = DType::Undefined;
+    std::optional<Shape> shape;      ///< absent: known only while running
+    std::optional<Tensor> constant;  ///< already fake-quantized
+    bool isOutput = false;
+    std::optional<std::size_t> tap;
+    std::size_t uses = 0;  ///< reads by operators; kept up to date by the rewrites
+
+    /// Somebody outside needs this value in memory, so it may not vanish into a fusion.
+    [[nodiscard]] bool isPinned() const { return isOutput || tap.has_value(); }
+};
+
+/// How a second operand spreads over the values of a chain.
+enum class Spread {
+    Same,      ///< one per element
+    Scalar,    ///< one for all
+    Channel,   ///< one per index of axis 1
+    LastAxis,  ///< one per index of the last axis (rank > 2)
+    Other
+};
+
+/// One link of a pointwise chain.
+struct Post {
+    enum class Kind { Eltwise, Binary, FakeQuant, Table };
+    Kind kind = Kind::Eltwise;
+    dnnl::algorithm algorithm = dnnl::algorithm::undef;
+    float alpha = 0.0F;
+    float beta = 0.0F;
+    ValueId operand = kNoValue;
+    Spread spread = Spread::Scalar;
+    std::shared_ptr<const Encoding> encoding;
+    std::shared_ptr<const LookupTable> table;  ///< of Kind::Table
+};
+
+enum class Kind {
+    Plain,         ///< by the kernel of its node
+    Alias,         ///< the same bytes under another shape
+    Transpose,     ///< a reorder
+    Pointwise,     ///< inputs[0] through `posts`
+    Conv,          ///< x, w, bias?
+    InnerProduct,  ///< x, constant w, bias?; x seen as rows
+    MatMul,
+    Pool,
+    Lrn,
+    Softmax,
+    Concat,
+    Resample,
+    RowNorm,  ///< x, gamma?, beta? (constants): see RowNorm
+    Dead
+};
+
+/// (x - mean) / sqrt(variance + epsilon), then times gamma, plus beta, over rows of the last `axes` axes.
+struct RowNorm {
+    double epsilon = 0.0;
+    std::size_t axes = 1;
+    bool isCentered = true;  ///< otherwise no mean is taken off, and the mean square stands for the variance
+};
+
+struct Op {
+    Kind kind = Kind::Plain;
+    const Node* node = nullptr;  ///< attributes, and the kernel to fall back to; null for inserted operators
+    std::string label;
+    std::vector<ValueId> inputs;
+    std::vector<ValueId> outputs;
+    std::vector<Post> posts;
+    std::vector<ValueId> nodeInputs;  ///< what the node's own kernel would read
+    bool hasNodeSemantics = true;     ///< still equals `node` (nothing fused in): may fall back to its kernel
+    bool isWeightTransposed = false;  ///< InnerProduct: w is [K, N] rather than [N, K]
+    RowNorm rowNorm;
+};
+
+struct Program {
+    std::int64_t opset = 1;
+    bool fuse = true;
+    std::deque<Value> values;  ///< references stay valid while constants are added
+    std::vector<Op> ops;       ///< in execution order
+    std::vector<ValueId> inputs;
+    std::vector<ValueId> outputs;
+    std::vector<ValueId> taps;
+    std::vector<std::shared_ptr<const Node>> ownNodes;
+    std::shared_ptr<const Model> ownModel;  ///< what the operators' nodes belong to, where the given model was expanded
+};
+
+/// Reads the model: resolves shapes, folds constants, applies the overlay, classifies operators.
+Result<Program> lower(const Model& model, const CompileOptions& options);
+
+/// Rewrites the program so that fewer operators do the same (see fusion.cpp for the list).
+void fuseOperators(Program& program);
+
+/// Recognises operators written as chains of smaller ones (see composites.cpp).
+void fuseComposites(Program& program);
+
+/// Replaces what is computed from one quantized value alone (its gate, their product, their quantizers) by a table.
+void tabulateQuantized(Program& program);
+
+/// The posts that replace a pointwise node, or nullopt. May append constants to the program.
+std::optional<std::vector<Post>> pointwisePosts(Program& program, const Node& node, const std::vector<ValueId>& inputs,
+                                                std::size_t& mainInput);
+
+/// How an operand of shape `operand` spreads over `shape`.
+Spread spreadOf(const Shape& operand, const Shape& shape);
+
+/// Adds a constant value.
+ValueId addConstant(Program& program, std::string name, Tensor tensor);
+
+}  // namespace equant::ir
