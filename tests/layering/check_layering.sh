@@ -31,14 +31,15 @@ forbid 'widgets/|app/desktop/' 'the console has no window' app/console
 declare -A may=(
     [base]='base'
     [graph]='base|graph'
-    [passes]='base|graph|passes'
-    [runtime]='base|graph|runtime'
-    [data]='base|graph|data'
-    [metrics]='base|graph|passes|runtime|data|metrics'
-    [compression]='base|graph|passes|runtime|data|metrics|compression'
-    [inspection]='base|graph|passes|runtime|data|metrics|compression|inspection'
-    [quantization]='base|graph|passes|runtime|data|metrics|inspection|quantization'
-    [interop]='base|graph|passes|runtime|data|metrics|quantization|interop'
+    [layers]='base|graph|layers'
+    [passes]='base|graph|layers|passes'
+    [runtime]='base|graph|layers|runtime'
+    [data]='base|graph|layers|data'
+    [metrics]='base|graph|layers|passes|runtime|data|metrics'
+    [compression]='base|graph|layers|passes|runtime|data|metrics|compression'
+    [inspection]='base|graph|layers|passes|runtime|data|metrics|compression|inspection'
+    [quantization]='base|graph|layers|passes|runtime|data|metrics|inspection|quantization'
+    [interop]='base|graph|layers|passes|runtime|data|metrics|quantization|interop'
 )
 for room in core/*/; do
     room=$(basename "$room")
