@@ -14,7 +14,8 @@
 #include "core/runtime/sweep/snapshots.h"
 
 namespace equant {
-namespace {
+
+namespace sweep {
 
 using Shapes = std::vector<Shape>;
 using PlanPtr = std::shared_ptr<const Plan>;
@@ -32,6 +33,12 @@ struct Batch {
     Shapes shapes;            ///< of the whole batch
     std::vector<Unit> units;  ///< empty until the batch was loaded for the first time
 };
+
+}  // namespace sweep
+
+namespace {
+
+using namespace sweep;
 
 /// Two plans for the same shapes, compared.
 struct Pair {
@@ -73,14 +80,14 @@ struct PrefixReuse::State {
     PrefixReuseOptions options;
     BatchLoader load;
     std::shared_ptr<Executor> base;
-    std::vector<Batch> batches;
-    std::vector<Runners> baseRunners;  ///< by worker
+    std::vector<sweep::Batch> batches;
+    std::vector<sweep::Runners> baseRunners;  ///< by worker
     std::mutex runMutex;
     BatchRange hull{0, 0};  ///< of all ranges seen: the batches that share the budget
 
     void divideBudget(const BatchRange& range);
-    [[nodiscard]] std::size_t budgetOf(const Batch& batch) const;
-    Status layOut(Batch& batch, const std::vector<Tensor>& inputs);
+    [[nodiscard]] std::size_t budgetOf(const sweep::Batch& batch) const;
+    Status layOut(sweep::Batch& batch, const std::vector<Tensor>& inputs);
 };
 
 /// Every batch that was or will be run gets the same share: what is kept does not depend on who comes first.
