@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From an image file to the tensor a model sees. The steps are those of cli.md: resize, crop, channel order,
+// From an image file to the tensor a model sees. The steps are those of docs/formats/data.md: resize, crop, channel order,
 // (pixel * scale - mean) / std. Resizing is bilinear with the antialiasing of PIL (support grows with the reduction).
 #pragma once
 
@@ -31,9 +31,9 @@ struct Preprocessing {
     friend bool operator==(const Preprocessing&, const Preprocessing&) = default;
 };
 
-/// Presets by name: "imagenet", "unit", "signed", "none" (cli.md), for a model input of height x width (0: free).
+/// Presets by name: "imagenet", "unit", "signed", "none" (docs/formats/data.md), for a model input of height x width (0: free).
 Result<Preprocessing> preprocessingPreset(std::string_view presetName, int height, int width, int channels);
-/// The JSON of cli.md. InvalidArgument names the field that is wrong.
+/// The JSON of docs/formats/data.md. InvalidArgument names the field that is wrong.
 Result<Preprocessing> parsePreprocessing(std::string_view json);
 [[nodiscard]] std::string toJson(const Preprocessing& preprocessing);
 /// One line for people: "short side 256, crop 224, RGB, x/255, ImageNet mean and std".

@@ -72,7 +72,7 @@ struct Node {
     void setAttribute(std::string_view key, AttributeValue value);  ///< replaces or appends
     void removeAttribute(std::string_view key);
 
-    /// How the user knows this layer: the node's name, or its first output's where it has none (cli.md).
+    /// How the user knows this layer: the node's name, or its first output's where it has none.
     [[nodiscard]] const std::string& label() const;
 };
 

@@ -20,7 +20,7 @@ public:
     /// Sweeps over all links, s_i = sqrt(r1_i / r2_i) each, until no factor is off 1 by more than a quarter (a third of
     /// a bit). Returns sweeps.
     int run(int maxSweeps, const JobContext& job);
-    /// One sweep as the reference does it: Conv-depthwise-Conv at once by cube roots, pairs otherwise (aimet.md 8).
+    /// One sweep as the reference does it: Conv-depthwise-Conv at once by cube roots, pairs otherwise (docs/algorithms/equalization.md).
     int runReferenceSweep();
 
     /// s_i of the link: layer `from` was divided by it, layer `to` multiplied.

@@ -42,7 +42,7 @@ struct EqualizeOptions {
     bool shouldSilenceConstantChannels = true;
     /// Pairs to leave alone, by the name of their first layer.
     std::vector<std::string> excluded;
-    /// One sweep with the reference's own rules (aimet.md section 8): replace, triples at once, no dead channels.
+    /// One sweep with AIMET's own rules (docs/algorithms/equalization.md): replace, triples at once, no dead channels.
     bool isAimetCompatible = false;
 
     friend bool operator==(const EqualizeOptions&, const EqualizeOptions&) = default;
