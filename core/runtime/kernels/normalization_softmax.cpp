@@ -9,15 +9,15 @@ namespace {
 enum class Kind { Softmax, LogSoftmax, Hardmax };
 
 /// Lanes that let a reduction vectorize while its order stays fixed.
-constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kRowLanes = 16;
 
 template <typename T>
 T rowMaximum(const T* x, std::int64_t n) {
-    std::array<T, kLanes> lanes;
+    std::array<T, kRowLanes> lanes;
     lanes.fill(-std::numeric_limits<T>::infinity());
     std::int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-        for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
+    for (; i + kRowLanes <= n; i += kRowLanes) {
+        for (std::int64_t l = 0; l < kRowLanes; ++l) lanes[l] = x[i + l] > lanes[l] ? x[i + l] : lanes[l];
     }
     for (; i < n; ++i) lanes[0] = std::max(lanes[0], x[i]);
     return *std::max_element(lanes.begin(), lanes.end());
@@ -27,10 +27,10 @@ T rowMaximum(const T* x, std::int64_t n) {
 template <typename T>
 double rowExponentials(const T* x, std::int64_t n, T shift, T* __restrict out) {
     for (std::int64_t i = 0; i < n; ++i) out[i] = fastExp(x[i] - shift);
-    std::array<double, kLanes> lanes{};
+    std::array<double, kRowLanes> lanes{};
     std::int64_t i = 0;
-    for (; i + kLanes <= n; i += kLanes) {
-        for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(out[i + l]);
+    for (; i + kRowLanes <= n; i += kRowLanes) {
+        for (std::int64_t l = 0; l < kRowLanes; ++l) lanes[l] += static_cast<double>(out[i + l]);
     }
     for (; i < n; ++i) lanes[0] += static_cast<double>(out[i]);
     return std::accumulate(lanes.begin(), lanes.end(), 0.0);

@@ -13,12 +13,12 @@ struct Moments {
 
 template <typename T>
 Moments momentsOf(const T* x, std::int64_t n) {
-    constexpr std::int64_t kLanes = 8;
+    constexpr std::int64_t kSumLanes = 8;
     const auto sum = [&](auto value) {
-        std::array<double, kLanes> lanes{};
+        std::array<double, kSumLanes> lanes{};
         std::int64_t i = 0;
-        for (; i + kLanes <= n; i += kLanes) {
-            for (std::int64_t l = 0; l < kLanes; ++l) lanes[l] += value(x[i + l]);
+        for (; i + kSumLanes <= n; i += kSumLanes) {
+            for (std::int64_t l = 0; l < kSumLanes; ++l) lanes[l] += value(x[i + l]);
         }
         for (; i < n; ++i) lanes[0] += value(x[i]);
         return std::accumulate(lanes.begin(), lanes.end(), 0.0);
