@@ -10,24 +10,35 @@ build=build/release
 
 say() { printf '\n== %s\n' "$*"; }
 
+# The packages of these lists, as far as they are not there.
 install_missing_packages() {
-    local missing=() package
-    while read -r package; do
-        [[ $package == '' || $package == \#* ]] && continue
+    local missing=() package as_root=()
+    for package in $(sed 's/#.*//' "$@"); do
         dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
-    done <packaging/packages.txt
+    done
     ((${#missing[@]} == 0)) && return
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            printf 'Packages are missing: %s\nInstall them as root, or install sudo; then run this again.\n' "${missing[*]}" >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
     say "Installing ${missing[*]}"
-    local as_root=()
-    ((EUID == 0)) || as_root=(sudo)
     "${as_root[@]}" apt-get update
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
 }
 
-build_all() {
-    say "Building (the first time takes about ten minutes on two cores)"
-    cmake --preset release -DEQUANT_WERROR="$([[ ${CI:-} ]] && echo ON || echo OFF)"
-    cmake --build $build --parallel "$(nproc)" "$@"
+# configure [options for cmake]
+configure() {
+    cmake --preset release -DEQUANT_WERROR="$([[ ${CI:-} ]] && echo ON || echo OFF)" "$@"
+}
+
+# The two programs, for those who only want to use them; a folder that was configured for the tests stays so.
+build_programs() {
+    say "Building (the first time takes several minutes)"
+    if [[ -f $build/CMakeCache.txt ]]; then configure; else configure -DEQUANT_TESTS=OFF; fi
+    cmake --build $build --parallel "$(nproc)" --target equant equant-cli
 }
 
 run_with_console() {
@@ -43,16 +54,18 @@ run_with_console() {
 
 case ${1:-} in
 run)
-    install_missing_packages
-    build_all --target equant equant-cli
+    install_missing_packages packaging/packages.txt
+    build_programs
     if [[ ${DISPLAY:-} || ${WAYLAND_DISPLAY:-} ]]; then
         exec $build/app/desktop/equant --sample
     fi
     run_with_console
     ;;
 test)
-    install_missing_packages
-    build_all
+    install_missing_packages packaging/packages.txt packaging/packages-test.txt
+    say "Building the programs and their tests"
+    configure -DEQUANT_TESTS=ON
+    cmake --build $build --parallel "$(nproc)"
     say "Testing"
     ctest --preset release --parallel "$(nproc)" --label-exclude acceptance
     ;;

@@ -7,6 +7,8 @@
 #include <QSettings>
 #include <QTemporaryDir>
 #include <QTextStream>
+#include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "app/desktop/report/report_command.h"
@@ -39,12 +41,20 @@ int takeScreenshots(QApplication& application, const TourOptions& options, QSize
     return QApplication::exec();
 }
 
+/// Whether the command line only asks for text: the version or the help.
+bool asksForText(int argc, char** argv) {
+    constexpr std::array<std::string_view, 5> kFlags{"-v", "--version", "-h", "--help", "--help-all"};
+    return std::any_of(argv + 1, argv + std::max(argc, 1),
+                       [&](const char* text) { return std::find(kFlags.begin(), kFlags.end(), text) != kFlags.end(); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const bool isReport = argc > 1 && std::string_view(argv[1]) == "report";
-    if (isReport) {
+    if (isReport || asksForText(argc, argv))
         qputenv("QT_QPA_PLATFORM", "offscreen");  // needs no display, and opens no window where there is one
+    if (isReport) {
         QHashSeed::setDeterministicGlobalSeed();  // fonts are written in the order of a hash table
         QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
     }
