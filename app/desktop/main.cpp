@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// equant: the window of Equant. Composes only.
+// equant: reads the command line and runs one of three things: the window, the report without a window, or the tour that
+// saves a picture of every page.
 #include <QApplication>
 #include <QCommandLineParser>
 #include <QHashSeed>
@@ -22,7 +23,7 @@ using namespace equant::ui;
 
 namespace {
 
-/// Takes the pictures with settings of its own, so that they look the same for everybody.
+/// Takes the pictures with empty settings in a temporary folder: layout and theme do not depend on the user's.
 int takeScreenshots(QApplication& application, const TourOptions& options, QSize size, Theme theme) {
     const QTemporaryDir settings;
     QSettings::setDefaultFormat(QSettings::IniFormat);
@@ -52,10 +53,10 @@ bool asksForText(int argc, char** argv) {
 
 int main(int argc, char** argv) {
     const bool isReport = argc > 1 && std::string_view(argv[1]) == "report";
-    if (isReport || asksForText(argc, argv))
-        qputenv("QT_QPA_PLATFORM", "offscreen");  // needs no display, and opens no window where there is one
+    if (isReport || asksForText(argc, argv)) qputenv("QT_QPA_PLATFORM", "offscreen");  // no display is needed
     if (isReport) {
-        QHashSeed::setDeterministicGlobalSeed();  // fonts are written in the order of a hash table
+        QHashSeed::
+            setDeterministicGlobalSeed();  // the same report gives the same bytes: Qt writes fonts in the order of a QHash
         QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
     }
     QApplication application(argc, argv);

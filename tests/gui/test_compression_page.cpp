@@ -6,7 +6,6 @@
 #include <QCheckBox>
 #include <QComboBox>
 #include <QDoubleSpinBox>
-#include <QElapsedTimer>
 #include <QLabel>
 #include <QPushButton>
 #include <QSignalSpy>
@@ -19,6 +18,7 @@
 
 #include "app/desktop/compression/compression_page.h"
 #include "app/desktop/compression/compression_view.h"
+#include "app/desktop/jobs/engine_calls.h"
 #include "app/desktop/window/main_window.h"
 #include "core/base/file.h"
 #include "core/compression/plan_cost.h"
@@ -26,10 +26,10 @@
 #include "core/recipe/run.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
+#include "tests/support/registry.h"
 #include "widgets/panels/budget_strip.h"
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
-#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -72,6 +72,11 @@ private:
     static void takeFewSamples(MainWindow& window) {
         find<QSpinBox>(window, "compressionFitSamples")->setValue(4);
         find<QSpinBox>(window, "compressionScoreSamples")->setValue(8);
+        documentOf(window).undoStack()->clear();
+    }
+    static void tickAllMethods(MainWindow& window) {
+        for (const char* method : {"method_spatial-svd", "method_weight-svd", "method_channel-pruning"})
+            if (auto* box = find<QCheckBox>(window, method); !box->isChecked()) box->click();
         documentOf(window).undoStack()->clear();
     }
     std::unique_ptr<MainWindow> openPredicted() { return predicted(openChain()); }
@@ -380,7 +385,7 @@ private slots:
         QVERIFY(only->isChecked());
     }
 
-    /// Prints what a step of a drag takes; the page must stay usable on long networks.
+    /// Dragging does no work outside the page: the document changes once, on release, and only its plan.
     void dragsOnTwoHundredLayers() {
         test::ModelBuilder builder;
         builder.input("x", {1, 16, 8, 8}).output("v200", {1, 16, 8, 8});
@@ -426,24 +431,20 @@ private slots:
         QCoreApplication::processEvents();
         const QString layer = firstCompressible(document);
         auto* profile = dynamic_cast<plots::RatioProfile*>(find<PlotView>(window, "ratioProfile"));
-        constexpr int kSteps = 40;
-        double worst = 0, sum = 0;
-        for (int i = 0; i < kSteps; ++i) {
-            QElapsedTimer clock;
-            clock.start();
+        const QSignalSpy plans(&document, &Document::planChanged);
+        const QSignalSpy states(&document, &Document::stateChanged);
+        const int steps = document.undoStack()->count();
+        for (int i = 0; i < 40; ++i) {
             emit profile->ratiosDragged({{layer, 0.2 + 0.015 * i}}, false);
             QCoreApplication::processEvents();
-            const double milliseconds = static_cast<double>(clock.nsecsElapsed()) / 1e6;
-            worst = std::max(worst, milliseconds);
-            sum += milliseconds;
         }
-        QElapsedTimer clock;
-        clock.start();
+        QCOMPARE(plans.count(), 0);
         emit profile->ratiosDragged({{layer, 0.5}}, true);
         QCoreApplication::processEvents();
-        qInfo("200 layers: a step of a drag takes %.1f ms (worst %.1f ms), its end %.1f ms", sum / kSteps, worst,
-              static_cast<double>(clock.nsecsElapsed()) / 1e6);
         QCOMPARE(ratioOf(document, layer), 0.5);
+        QCOMPARE(plans.count(), 1);
+        QCOMPARE(states.count(), 0);
+        QCOMPARE(document.undoStack()->count(), steps + 1);
     }
 
     /// Layers that lose inputs and outputs save less than the sum of both: the suggestion must know.
@@ -473,6 +474,7 @@ private slots:
         QVERIFY(window);
         Document& document = documentOf(*window);
         takeFewSamples(*window);
+        tickAllMethods(*window);
         auto* button = find<QPushButton>(*window, "recommendedFlow");
         const CompressionSetup before = document.state().compression;
         click(button);
@@ -543,6 +545,37 @@ private slots:
         QVERIFY(!adopt->isEnabled());
         document.undoStack()->undo();
         QVERIFY(document.measurement()->step == flow->step);
+    }
+
+    void theFlowTriesTheTickedMethods() {
+        const auto window = openChain();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        takeFewSamples(*window);
+        QVERIFY(document.state().compression.methods == std::vector{CompressionMethod::SpatialSvd});
+        click(find<QPushButton>(*window, "recommendedFlow"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(document.flow());
+        QVERIFY(!document.measurements().empty());
+        for (const PlanMeasurement* plan : document.measurements())
+            for (const LayerChoice& choice : plan->step.plan.choices)
+                QCOMPARE(choice.method, CompressionMethod::SpatialSvd);
+    }
+
+    void measuresADraftWithoutSensitivities() {
+        const auto window = openChain();
+        QVERIFY(window);
+        Document& document = documentOf(*window);
+        QVERIFY(!document.sensitivity());
+        const std::string layer = document.loaded()->compressible.front().geometry.name;
+        document.edit(QStringLiteral("draft"), [&](DocumentState& state) {
+            setChoice(state.plan, {layer, CompressionMethod::SpatialSvd, 0.5, 0, false});
+        });
+        click(find<QPushButton>(*window, "measurePlan"));
+        QVERIFY(waitIdle(*window));
+        QVERIFY(document.measurement());
+        QVERIFY(!document.sensitivity());
+        QVERIFY(find<QLabel>(*window, "compressionDetails")->text().contains(QStringLiteral("sample")));
     }
 
     void theFlowKeepsLockedRatios() {
@@ -652,19 +685,39 @@ private slots:
         QVERIFY(edited && edited->compressStep() && *edited->compressStep() == document.editedCompression());
     }
 
-    void aStoppedFlowKeepsItsPlans() {
+    void aStoppedFlowHandsOutItsPlans() {
+        const auto window = openChain();
+        QVERIFY(window);
+        takeFewSamples(*window);
+        const Document& document = documentOf(*window);
+        FlowRequest request;
+        request.compress = {document.loaded(), document.editedCompression(), nullptr, std::nullopt};
+        request.sweep.original = document.loaded();
+        request.sweep.key = document.sweepKey();
+        request.sweep.setup = document.state().compression;
+        std::stop_source stop;
+        std::size_t plans = 0;
+        const auto outcome = runFlow(request,
+                                     [&](const FlowNews& news) {
+                                         plans += news.plans.size();
+                                         if (plans > 0) stop.request_stop();
+                                     },
+                                     {stop.get_token(), nullptr});
+        QVERIFY(!outcome);
+        QCOMPARE(outcome.error().code, ErrorCode::Cancelled);
+        QCOMPARE(plans, std::size_t{1});
+    }
+
+    void aStoppedFlowLeavesThePlanAlone() {
         const auto window = openSample();
         QVERIFY(window);
         Document& document = documentOf(*window);
         takeFewSamples(*window);
         auto* button = find<QPushButton>(*window, "recommendedFlow");
         click(button);
-        QVERIFY(QTest::qWaitFor([&] { return !document.measurements().empty(); }, 60000));
-        const bool isStopped = window->session().isFlowing();
-        if (isStopped) click(button);
+        click(button);  // no result is delivered before the event loop runs: the flow ends as cancelled
         QVERIFY(waitIdle(*window));
-        if (!isStopped) QSKIP("it was over before it could be stopped");
-        QVERIFY(!document.measurements().empty());
+        QCOMPARE(window->session().flowJob()->state(), Job::State::Cancelled);
         QCOMPARE(window->session().flowTried(), static_cast<int>(document.measurements().size()));
         QCOMPARE(document.undoStack()->count(), 0);
         QVERIFY(find<QLabel>(*window, "flowText")->text().contains(QStringLiteral("Stopped")));

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Jobs: results arrive on the GUI thread, superseded and orphaned ones do not, cancelling works from the panel.
+#include <QLabel>
 #include <QPushButton>
 #include <QTest>
 #include <QThread>
 #include <QToolButton>
 #include <semaphore>
 
+#include "tests/support/registry.h"
 #include "widgets/bridge/job.h"
 #include "widgets/panels/jobs_panel.h"
-#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -112,6 +113,13 @@ private slots:
         QVERIFY(QTest::qWaitFor([&] { return job->fraction() > 0; }, 10000));
         QCOMPARE(job->fraction(), 0.4);
         QCOMPARE(job->stage(), QStringLiteral("waiting"));
+        // The remaining time is that of the step, and says so.
+        const auto saysWhatIsLeft = [&] {
+            for (const QLabel* label : panel.findChildren<QLabel*>())
+                if (label->text().endsWith(QStringLiteral("left in this step"))) return true;
+            return false;
+        };
+        QVERIFY(QTest::qWaitFor(saysWhatIsLeft, 10000));
         auto* cancel = panel.findChild<QToolButton*>(QStringLiteral("jobCancel"));
         QVERIFY(cancel);
         QTest::mouseClick(cancel, Qt::LeftButton);

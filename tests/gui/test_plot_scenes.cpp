@@ -3,6 +3,7 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "core/passes/weight_ranges.h"
 #include "tests/gui/plot_samples.h"
 #include "tests/support/registry.h"
 
@@ -177,6 +178,18 @@ private slots:
         QCOMPARE(plot.scene().skipped, 1);
         QCOMPARE(seriesOf(plot, "Before").points.size(), std::size_t(4));
         QCOMPARE(seriesOf(plot, "After equalization").points.size(), std::size_t(3));
+    }
+
+    /// The plot names the figure that the tables show for the layer.
+    void bandComparesRangesAsTheEngineDoes() {
+        equant::ChannelRanges ranges;
+        ranges.min = {-4, 0, -2};
+        ranges.max = {0, 1, 2};
+        QCOMPARE(ranges.imbalance(), 2.0);
+        ChannelBand plot;
+        plot.setData({.layer = QStringLiteral("conv1"), .before = {{-4, 0, -1}, {0, 1, 0}, {-2, 2, 0}}, .after = {}});
+        QCOMPARE(plot.title(), QStringLiteral("conv1: the largest channel range is 2 × the median"));
+        QCOMPARE(seriesOf(plot, "Before").points.size(), std::size_t(3));
     }
 
     void effectiveBitsNameTheMedian() {

@@ -4,6 +4,7 @@
 #include <QDir>
 #include <QFileDialog>
 #include <QLabel>
+#include <QMenu>
 #include <QProcess>
 #include <QTest>
 #include <QTimer>
@@ -16,9 +17,10 @@
 #include "app/desktop/window/main_window.h"
 #include "core/recipe/workspace.h"
 #include "tests/gui/support/window_fixture.h"
-#include "widgets/panels/message_bar.h"
-#include "widgets/report/report_renderer.h"
 #include "tests/support/registry.h"
+#include "widgets/panels/message_bar.h"
+#include "widgets/plots/base/plot_view.h"
+#include "widgets/report/report_renderer.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -453,6 +455,38 @@ private slots:
         QFETCH(int, code);
         QCOMPARE(run(arguments + QStringList{u"--quiet"_s}), code);
         QVERIFY(!QFileInfo::exists(m_folder.filePath(QStringLiteral("refused.pdf"))));
+    }
+
+    void plotsAreAddedFromTheirMenus() {
+        MainWindow window;
+        window.resize(1280, 800);
+        window.show();
+        window.session().openModel(m_model, {});
+        QVERIFY(QTest::qWaitFor([&] { return !window.session().jobs().hasRunning(); }, 30000));
+        Document& document = window.session().document();
+        auto* plot = window.findChild<plots::PlotView*>(QStringLiteral("costBars"));
+        QVERIFY(plot && !plot->scene().isEmpty());
+        const std::unique_ptr<QMenu> menu(plot->createContextMenu());
+        const auto actions = menu->actions();
+        const auto action = std::ranges::find_if(
+            actions, [](const QAction* each) { return each->text().remove(u'&') == "Add to report"_L1; });
+        QVERIFY(action != actions.end());
+        (*action)->trigger();
+        QCOMPARE(document.state().reportPlots.size(), std::size_t{1});
+        QVERIFY(window.messageBar()->isVisible());
+        QVERIFY(window.messageBar()->text().contains(plot->title()));
+        const auto hasSection = [&] {
+            return std::ranges::count(reportOf(document).sections, u"Added plots"_s, &report::Section::title) == 1;
+        };
+        QVERIFY(hasSection());
+        document.undoStack()->undo();
+        QVERIFY(!hasSection());
+        document.undoStack()->redo();
+        const QString path = m_folder.filePath(QStringLiteral("added.pdf"));
+        window.session().writeReport(path);
+        QVERIFY(QTest::qWaitFor([&] { return QFileInfo::exists(path); }, 30000));
+        const QImage picture(m_folder.filePath(QStringLiteral("added-pictures/added-1-costBars.png")));
+        QVERIFY(!picture.isNull() && !picture.allGray());
     }
 
     void oneClickInTheWindow() {

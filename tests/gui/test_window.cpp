@@ -18,9 +18,12 @@
 
 #include "app/desktop/window/export_actions.h"
 #include "app/desktop/window/main_window.h"
+#include "core/base/file.h"
 #include "core/graph/onnx_io.h"
+#include "core/interop/encodings_json.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
+#include "tests/support/registry.h"
 #include "widgets/models/pair_model.h"
 #include "widgets/panels/command_palette.h"
 #include "widgets/panels/drop_overlay.h"
@@ -29,7 +32,6 @@
 #include "widgets/panels/stage_rail.h"
 #include "widgets/panels/status_badge.h"
 #include "widgets/plots/base/plot_view.h"
-#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -357,6 +359,32 @@ private slots:
         QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
     }
 
+    void exportsTheEncodingsThatAreShown() {
+        QTemporaryDir folder;
+        const QString data = test::writePictures(folder, 2);
+        const auto window = openWindow(data);
+        QVERIFY(window);
+        window->session().quantize();
+        QVERIFY(waitIdle(*window));
+        const auto shown = window->session().document().quantization();
+        QVERIFY(shown && shown->sim);
+        QVERIFY(QDir(data).removeRecursively());  // nothing to calibrate on
+        const QString path = folder.filePath(QStringLiteral("shown.json"));
+        window->session().exportTo(ExportKind::Encodings100, path);
+        QVERIFY(waitIdle(*window));
+        QVERIFY2(window->messageBar()->kind() == MessageBar::Kind::Success, qPrintable(window->messageBar()->text()));
+        const auto written = readFile(path.toStdString());
+        QVERIFY(written && *written == writeEncodings(*shown->sim, *parseEncodingsVersion("1.0.0")));
+        window->session().exportTo(ExportKind::QdqModel, folder.filePath(QStringLiteral("shown.onnx")));
+        QVERIFY(waitIdle(*window));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Success);
+        // Settings that were not measured need data.
+        find<QSpinBox>(*window, "weightBits")->setValue(6);
+        window->session().exportTo(ExportKind::Encodings100, path);
+        QVERIFY(waitIdle(*window));
+        QCOMPARE(window->messageBar()->kind(), MessageBar::Kind::Error);
+    }
+
     void filterNarrowsTheTable() {
         const auto window = openWindow();
         QVERIFY(window);
@@ -409,6 +437,11 @@ private slots:
         QCOMPARE(window.session().document().state().data.preprocess, file.fileName());
         QVERIFY(window.session().document().data());
         QCOMPARE(window.session().document().data()->preprocessing.preprocessing.scale, 1.0);
+        // It goes into the exported file, which is compared with what was written, not with the opened model.
+        const QString written = folder.filePath(QStringLiteral("written.onnx"));
+        window.session().exportTo(ExportKind::OptimizedModel, written);
+        QVERIFY(waitIdle(window));
+        QVERIFY2(window.messageBar()->kind() == MessageBar::Kind::Success, qPrintable(window.messageBar()->text()));
     }
 
     void savesPlotsAndCopiesCommands() {

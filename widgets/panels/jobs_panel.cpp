@@ -28,7 +28,7 @@ QString stateText(const Job& job) {
             if (!job.stage().isEmpty()) parts << job.stage();
             parts << durationText(job.elapsedSeconds());
             if (job.remainingSeconds() >= 0)
-                parts << JobsPanel::tr("about %1 left").arg(durationText(job.remainingSeconds()));
+                parts << JobsPanel::tr("about %1 left in this step").arg(durationText(job.remainingSeconds()));
             return parts.join(u" · "_s);
         }
         case Job::State::Finished:

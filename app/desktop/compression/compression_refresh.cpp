@@ -234,7 +234,7 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
         score.isStale = scored != measured;
         // An error that was predicted and a score that was measured are different things: the score counts.
         const auto decisive = decisiveScore(scored->score);
-        if (decisive && !m_view->isInPoints()) {
+        if (decisive && !(m_view && m_view->isInPoints())) {
             if (measured)
                 score.name = decisive->name, score.predicted.clear();
             else

@@ -350,15 +350,18 @@ void CompressionSetupPanel::refreshFlow() {
     m_flow->setEnabled(isFlowing || (document.data() != nullptr && hasTarget));
     m_flow->setToolTip(
         isFlowing   ? tr("Plans that are measured already stay on the trade-off")
-        : hasTarget ? tr("Splits layers and prunes channels: tries several divisions of the work between the two,\n"
-                         "measures the network for each and adopts the best plan (one undo step)")
+        : hasTarget ? tr("Compresses with the methods that are ticked above: tries several divisions of the work\n"
+                         "between factorizing and pruning, measures the network for each and adopts the best\n"
+                         "plan (one undo step). Tick channel pruning as well to let it try both.")
                     : tr("Needs a target of MACs below 100 %"));
     QString text;
     if (isFlowing)
         text = tr("%n plan(s) tried. Now: %1.", nullptr, m_session.flowTried()).arg(m_session.flowJob()->stage());
-    else if (m_session.flowJob() && m_session.flowJob()->state() == Job::State::Cancelled && m_session.flowTried() > 0)
-        text = tr("Stopped after %n plan(s). A click on a star in the trade-off adopts it.", nullptr,
-                  m_session.flowTried());
+    else if (m_session.flowJob() && m_session.flowJob()->state() == Job::State::Cancelled)
+        text = m_session.flowTried() == 0
+                   ? tr("Stopped before a plan was measured.")
+                   : tr("Stopped after %n plan(s). A click on a star in the trade-off adopts it.", nullptr,
+                        m_session.flowTried());
     else
         text = flowSentence(document);
     m_flowText->setText(text);

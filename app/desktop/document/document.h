@@ -16,8 +16,9 @@
 #include "core/inspection/inspection.h"
 #include "core/metrics/evaluate.h"
 #include "core/passes/weight_ranges.h"
-#include "core/quantization/placement.h"
+#include "core/quantization/quantsim.h"
 #include "core/recipe/recipe.h"
+#include "widgets/plots/base/saved_plot.h"
 
 namespace equant::ui {
 
@@ -52,8 +53,9 @@ struct DocumentState {
     QuantizationSettings quantization;
     DataChoice data;
     CompressionSetup compression;
-    CompressionPlan plan;        ///< being edited on the compression page
-    CompressionPlan suggestion;  ///< the solver's last one
+    CompressionPlan plan;                                             ///< being edited on the compression page
+    CompressionPlan suggestion;                                       ///< the solver's last one
+    std::vector<std::shared_ptr<const plots::PlotCopy>> reportPlots;  ///< added to the next report by hand
     friend bool operator==(const DocumentState&, const DocumentState&) = default;
 };
 
@@ -110,6 +112,9 @@ struct QuantizationResult {
     std::vector<UnquantizedValue> notQuantized;
     std::vector<Finding> findings;  ///< NaN and infinity met
     double seconds = 0;
+    /// What was simulated: exports write these very encodings.
+    std::shared_ptr<const Model> model = {};
+    std::shared_ptr<const QuantSim> sim = {};
 };
 
 enum class Stage { Overview, Ranges, Compression, Quantization };

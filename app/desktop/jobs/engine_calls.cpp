@@ -110,13 +110,13 @@ Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const 
 Result<ExportSummary> exportModel(const Model& model, const QString& preprocess, std::uintmax_t bytesBefore,
                                   const QString& path, const JobContext& job) {
     job.begin("writing", 3);
-    if (auto written = writeOnnx(withPreprocessing(model, toStdString(preprocess)), toPath(path)); !written)
-        return fail(written.error());
+    const Model complete = withPreprocessing(model, toStdString(preprocess));
+    if (auto written = writeOnnx(complete, toPath(path)); !written) return fail(written.error());
     job.advance();
     auto reread = readOnnx(toPath(path));
     if (!reread) return fail(reread.error());
     job.advance();
-    if (contentHash(*reread) != contentHash(model))
+    if (contentHash(*reread) != contentHash(complete))
         return fail(ErrorCode::Io, "The file read back differs from the model that was written.",
                     "Check the disk and export again.", toStdString(path));
     job.advance();

@@ -28,6 +28,8 @@ struct QuantizeRequest {
     DataChoice data;
     std::optional<EqualizeOptions> equalized;
     std::optional<CompressStep> compressed;
+    /// Measured with exactly this request: exports write its encodings. Null: exports calibrate.
+    std::shared_ptr<const QuantizationResult> shown = {};
 };
 
 /// Calibrates, then scores float, weights only, activations only and both in the same pass, and measures each layer.
@@ -96,12 +98,10 @@ struct FlowNews {
 struct FlowOutcome {
     FlowSummary summary;
     std::shared_ptr<const CompressedModel> model;
-    std::vector<CompressionMethod> methods;  ///< of the setup and of the best plan
-    std::optional<Sweep> sweep;              ///< with those methods; absent: the setup has them all
 };
 
-/// Tries divisions of the work between factorizing and pruning (core/compression/flow.h) down to the setup's share of
-/// the MACs. `onNews` is called from the worker thread after each candidate; stopping loses none of those.
+/// Tries the setup's methods, and divisions of the work between factorizing and pruning where both are among them
+/// (core/compression/flow.h), down to the setup's share of the MACs. `onNews` is called from the worker thread after each candidate; stopping loses none of those.
 Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void(const FlowNews&)>& onNews,
                             const JobContext& job);
 
@@ -114,7 +114,7 @@ struct ExportSummary {
 /// same.
 Result<ExportSummary> exportModel(const Model& model, const QString& preprocess, std::uintmax_t bytesBefore,
                                   const QString& path, const JobContext& job);
-/// Calibrates like simulateQuantization and writes a model with QuantizeLinear / DequantizeLinear nodes.
+/// Takes the encodings of the shown result, else calibrates like simulateQuantization. Writes a model with QuantizeLinear / DequantizeLinear nodes.
 Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t bytesBefore, const QString& path,
                                 const JobContext& job);
 Result<ExportSummary> exportEncodings(const QuantizeRequest& request, const QString& version, const QString& path,

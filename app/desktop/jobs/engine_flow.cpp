@@ -36,26 +36,6 @@ PlanMeasurement measurementOf(const FlowCandidate& candidate, const FlowRequest&
     return result;
 }
 
-/// The map and the curves must know the methods of the plan that is adopted.
-Status addMethods(const FlowRequest& request, FlowOutcome& outcome, const JobContext& job) {
-    outcome.methods = request.sweep.setup.methods;
-    for (const LayerChoice& choice : outcome.summary.step.plan.choices)
-        if (std::ranges::find(outcome.methods, choice.method) == outcome.methods.end())
-            outcome.methods.push_back(choice.method);
-    if (outcome.methods.size() == request.sweep.setup.methods.size()) return {};
-    std::ranges::sort(outcome.methods);
-    SweepRequest wider = request.sweep;
-    wider.key.methods = wider.setup.methods = outcome.methods;
-    wider.related = wider.known ? wider.known : wider.related;
-    wider.known.reset();
-    wider.savedAs = sweepFile(*wider.original, wider.key);
-    auto sweep = sweepSensitivity(
-        wider, [](const Sweep&) {}, job);
-    if (!sweep) return fail(sweep.error());
-    outcome.sweep = std::move(*sweep);
-    return {};
-}
-
 }  // namespace
 
 Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void(const FlowNews&)>& onNews,
@@ -79,6 +59,7 @@ Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void
     if (!floating) return fail(floating.error());
     FlowOptions options;
     options.macsRatio = setup.share;
+    options.methods = setup.methods;
     options.excluded = request.excluded;
     options.locks = request.locks;
     options.multiple = setup.multiple;
@@ -101,7 +82,6 @@ Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void
                                         {std::move(flow->model), std::move(flow->candidates[flow->best].report)}, job);
     if (!compressed) return fail(compressed.error());
     outcome.model = std::move(*compressed);
-    if (const auto done = addMethods(request, outcome, job); !done) return fail(done.error());
     return outcome;
 }
 

@@ -22,11 +22,21 @@ namespace {
 
 constexpr std::size_t kNoiseSamples = 16;
 
-Result<QuantSim> calibrateFor(const QuantizeRequest& request, const JobContext& job) {
+/// A model and the encodings of its values.
+struct Quantized {
+    std::shared_ptr<const Model> model;
+    std::shared_ptr<const QuantSim> sim;
+};
+
+/// Those of the shown result, else calibrated now.
+Result<Quantized> quantizedFor(const QuantizeRequest& request, const JobContext& job) {
+    if (request.shown) return Quantized{request.shown->model, request.shown->sim};
     const RecipeData data = recipeData(request.data);
     auto samples = openSamples(data.path, *request.model, data.preprocess, data.calibrationSamples);
     if (!samples) return fail(samples.error());
-    return calibrate(*request.model, **samples, request.settings, {}, job);
+    auto sim = calibrate(*request.model, **samples, request.settings, {}, job);
+    if (!sim) return fail(sim.error());
+    return Quantized{request.model, std::make_shared<const QuantSim>(std::move(*sim))};
 }
 
 QString gridText(const CalibratedQuantizer& quantizer) {
@@ -95,15 +105,17 @@ Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, 
     result.layerSamples = report->layerSamples;
     result.notQuantized = report->sim.skipped;
     result.findings = report->findings;
+    result.model = std::make_shared<const Model>(std::move(report->model));
+    result.sim = std::make_shared<const QuantSim>(std::move(report->sim));
     result.seconds = static_cast<double>(clock.elapsed()) / 1000.0;
     return result;
 }
 
 Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t bytesBefore, const QString& path,
                                 const JobContext& job) {
-    auto sim = calibrateFor(request, job);
-    if (!sim) return fail(sim.error());
-    auto outcome = equant::exportQdq(*request.model, overlay(*sim));
+    const auto quantized = quantizedFor(request, job);
+    if (!quantized) return fail(quantized.error());
+    auto outcome = equant::exportQdq(*quantized->model, overlay(*quantized->sim));
     if (!outcome) return fail(outcome.error());
     auto written = exportModel(outcome->model, request.data.preprocess, bytesBefore, path, job);
     if (!written) return fail(written.error());
@@ -117,16 +129,17 @@ Result<ExportSummary> exportEncodings(const QuantizeRequest& request, const QStr
                                       const JobContext& job) {
     auto format = parseEncodingsVersion(toStdString(version));
     if (!format) return fail(format.error());
-    auto sim = calibrateFor(request, job);
-    if (!sim) return fail(sim.error());
-    const std::string json = writeEncodings(*sim, *format);
-    // What cannot be read back would be of no use to anybody.
-    if (auto reread = parseEncodings(json, *request.model); !reread) return fail(reread.error());
+    const auto quantized = quantizedFor(request, job);
+    if (!quantized) return fail(quantized.error());
+    const QuantSim& sim = *quantized->sim;
+    const std::string json = writeEncodings(sim, *format);
+    // A file that cannot be read back is not written.
+    if (auto reread = parseEncodings(json, *quantized->model); !reread) return fail(reread.error());
     if (auto written = writeFileAtomic(toPath(path), json); !written) return fail(written.error());
     return ExportSummary{translated("Written and read back: %1 encodings, %2, calibrated on %3 samples.")
-                             .arg(sim->quantizers.size())
+                             .arg(sim.quantizers.size())
                              .arg(plots::bytesText(static_cast<double>(QFileInfo(path).size())))
-                             .arg(sim->samples)};
+                             .arg(sim.samples)};
 }
 
 }  // namespace equant::ui

@@ -265,7 +265,8 @@ void Session::exportTo(ExportKind kind, const QString& path) {
                                   state.quantization,
                                   state.data,
                                   step ? std::optional(step->options) : std::nullopt,
-                                  std::nullopt};
+                                  std::nullopt,
+                                  m_document.isQuantizationFresh() ? m_document.quantization() : nullptr};
     const auto bytes = m_document.loaded()->fileBytes;
     m_jobs.start<ExportSummary>(
         this, u"export "_s + path, tr("Export %1").arg(QFileInfo(path).fileName()),

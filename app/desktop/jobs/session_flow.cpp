@@ -97,14 +97,12 @@ void Session::recommendFlow() {
 void Session::adoptFlow(const FlowOutcome& outcome) {
     const FlowSummary& best = outcome.summary;
     m_document.addCompressed(outcome.model);
-    if (outcome.sweep && !m_document.sensitivityFor(outcome.sweep->key)) m_document.setSweep(*outcome.sweep);
     CompressionPlan plan = best.step.plan;
     for (const LayerChoice& choice : m_document.state().plan.choices)
         if (choice.isLocked) setChoice(plan, choice);
     m_document.edit(tr("Recommended flow: %1").arg(best.label), [&](DocumentState& state) {
         state.plan = plan;
         state.suggestion = plan;
-        state.compression.methods = outcome.methods;
     });
     m_document.setFlow(best);
     emit planMeasured();

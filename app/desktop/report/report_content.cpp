@@ -336,6 +336,20 @@ Section quantizationSection(const Document& document) {
     return section;
 }
 
+Section addedPlotsSection(const Document& document) {
+    constexpr double kHeightInMm = 82;
+    const auto& added = document.state().reportPlots;
+    if (added.empty()) return {};
+    Section section{tr("Added plots"), {}, true};
+    int number = 0;
+    for (const auto& copy : added) {
+        const QString name = u"added-%1-%2"_s.arg(++number).arg(copy->name);
+        section.blocks.emplace_back(
+            FigureRow{{figure(std::make_shared<plots::SavedPlot>(*copy), name, {})}, kHeightInMm});
+    }
+    return section;
+}
+
 report::Report makeReport(const Document& document, const ReportFacts& facts, const QDateTime& date) {
     report::Report report;
     report.title = document.modelName();
@@ -357,6 +371,7 @@ report::Report makeReport(const Document& document, const ReportFacts& facts, co
     add(compressionSection(document));
     add(rangesSection(document));
     add(quantizationSection(document));
+    add(addedPlotsSection(document));
     add(layerSection(document));
     add(skippedSection(document));
     add(provenanceSection(document, facts, date));

@@ -20,6 +20,8 @@ report::Section findingsSection(const Document& document);
 report::Section rangesSection(const Document& document);
 report::Section compressionSection(const Document& document);
 report::Section quantizationSection(const Document& document);
+/// Plots that the user added from their menus.
+report::Section addedPlotsSection(const Document& document);
 report::Section layerSection(const Document& document);
 report::Section skippedSection(const Document& document);
 report::Section provenanceSection(const Document& document, const ReportFacts& facts, const QDateTime& date);

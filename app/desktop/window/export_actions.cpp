@@ -15,7 +15,7 @@
 #include "app/desktop/window/main_window.h"
 #include "widgets/bridge/text.h"
 #include "widgets/panels/message_bar.h"
-#include "widgets/plots/base/plot_view.h"
+#include "widgets/plots/base/saved_plot.h"
 
 namespace equant::ui {
 
@@ -44,6 +44,8 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
     });
     m_menu->addAction(m_report);
     m_menu->addSeparator();
+    for (const plots::PlotView* plot : m_window.findChildren<plots::PlotView*>())
+        connect(plot, &plots::PlotView::addToReportRequested, this, [this, plot] { addToReport(*plot); });
     const auto add = [this](const QString& text, const QString& name, ExportKind kind, const QString& ending,
                             const QString& filter) {
         QAction* action = m_menu->addAction(text);
@@ -135,6 +137,17 @@ void ExportActions::copyCommand(const Step& step) {
         toQString(asCommand(step, toStdString(m_session.document().loaded()->path), data.empty() ? "DATA" : data));
     QApplication::clipboard()->setText(command);
     m_window.messageBar()->show(MessageBar::Kind::Information, tr("Copied to the clipboard:"), command);
+}
+
+void ExportActions::addToReport(const plots::PlotView& plot) {
+    if (!m_session.document().hasModel() || plot.scene().isEmpty()) return;
+    const auto added = std::make_shared<const plots::PlotCopy>(plots::copyOf(plot));
+    m_session.document().edit(tr("Add to report: %1").arg(added->scene.title),
+                              [&](DocumentState& state) { state.reportPlots.push_back(added); });
+    const auto count = static_cast<int>(m_session.document().state().reportPlots.size());
+    m_window.messageBar()->show(MessageBar::Kind::Information,
+                                tr("Added to the next report: %1").arg(added->scene.title),
+                                tr("%n plot(s) added. Undo removes the newest.", nullptr, count));
 }
 
 void ExportActions::savePlots(const QString& folder, const QString& suffix) {

@@ -10,6 +10,10 @@
 class QAction;
 class QMenu;
 
+namespace equant::plots {
+class PlotView;
+}
+
 namespace equant::ui {
 
 class MainWindow;
@@ -29,6 +33,8 @@ public:
     QAction* copyQuantizeAction() const { return m_copyQuantize; }
     /// Writes every plot of the current page that has data into `folder`; says how many in a message.
     void savePlots(const QString& folder, const QString& suffix);
+    /// Puts what the plot shows now into the next report, as one undo step.
+    void addToReport(const plots::PlotView& plot);
 
 private:
     /// Where to write, in the folder of the last export; empty: cancelled.

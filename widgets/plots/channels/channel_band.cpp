@@ -10,32 +10,24 @@ namespace {
 constexpr double kOutlier = 3.0;   ///< capped beyond this multiple of the 95th percentile
 constexpr double kFewLevels = 20;  ///< grid lines are drawn up to here
 
+}  // namespace
+
 bool isRange(const ChannelRange& range) {
     return std::isfinite(range.min) && std::isfinite(range.max) && range.min <= range.max;
 }
 
-double reach(const ChannelRange& range) {
+double magnitude(const ChannelRange& range) {
     return std::max(std::abs(range.min), std::abs(range.max));
 }
 
-double widest(const std::vector<ChannelRange>& ranges, const std::vector<std::size_t>& order) {
-    double result = 0.0;
-    for (const std::size_t i : order)
-        if (i < ranges.size() && isRange(ranges[i])) result = std::max(result, ranges[i].max - ranges[i].min);
-    return result;
+ChannelSpread spreadOf(const std::vector<ChannelRange>& ranges) {
+    std::vector<double> magnitudes;
+    for (const ChannelRange& range : ranges)
+        if (isRange(range)) magnitudes.push_back(magnitude(range));
+    if (magnitudes.empty()) return {};
+    std::ranges::sort(magnitudes);
+    return {magnitudes.back(), magnitudes[magnitudes.size() / 2]};
 }
-
-double medianWidth(const std::vector<ChannelRange>& ranges, const std::vector<std::size_t>& order) {
-    std::vector<double> widths;
-    for (const std::size_t i : order)
-        if (i < ranges.size() && isRange(ranges[i])) widths.push_back(ranges[i].max - ranges[i].min);
-    if (widths.empty()) return 0.0;
-    const auto middle = widths.begin() + static_cast<std::ptrdiff_t>(widths.size() / 2);
-    std::nth_element(widths.begin(), middle, widths.end());
-    return *middle;
-}
-
-}  // namespace
 
 ChannelBand::ChannelBand(QWidget* parent) : PlotView(parent) {
     setEmptyText(tr("Select a layer with weights to see the range of each of its channels."));
@@ -58,7 +50,7 @@ std::vector<std::size_t> ChannelBand::plottable() const {
         if (isRange(m_data.before[i])) order.push_back(i);
     if (m_order == ChannelOrder::Sorted)
         std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
-            return m_data.before[a].max - m_data.before[a].min > m_data.before[b].max - m_data.before[b].min;
+            return magnitude(m_data.before[a]) > magnitude(m_data.before[b]);
         });
     return order;
 }
@@ -66,8 +58,8 @@ std::vector<std::size_t> ChannelBand::plottable() const {
 double ChannelBand::capOf(const std::vector<std::size_t>& order) const {
     std::vector<double> reaches;
     for (const std::size_t i : order) {
-        reaches.push_back(reach(m_data.before[i]));
-        if (i < m_data.after.size() && isRange(m_data.after[i])) reaches.push_back(reach(m_data.after[i]));
+        reaches.push_back(magnitude(m_data.before[i]));
+        if (i < m_data.after.size() && isRange(m_data.after[i])) reaches.push_back(magnitude(m_data.after[i]));
     }
     std::sort(reaches.begin(), reaches.end());
     const double high = reaches[static_cast<std::size_t>(0.95 * static_cast<double>(reaches.size() - 1))];
@@ -128,7 +120,7 @@ PlotScene ChannelBand::buildScene() const {
                               .arg(series.name, numberText(range.min), numberText(range.max));
             if (std::isfinite(range.mean)) point.hover += tr(", mean %1").arg(numberText(range.mean));
             capped += point.isCappedAbove || point.isCappedBelow ? 1 : 0;
-            farthest = std::max(farthest, reach(range));
+            farthest = std::max(farthest, magnitude(range));
             low = std::min(low, point.y2);
             high = std::max(high, point.y);
             series.points.push_back(std::move(point));
@@ -136,26 +128,24 @@ PlotScene ChannelBand::buildScene() const {
         add(before, m_data.before[channel]);
         if (isCompared && isRange(m_data.after[channel])) add(after, m_data.after[channel]);
     }
-    scene.x = {.title = m_order == ChannelOrder::Index ? tr("Output channel") : tr("Output channel, widest first"),
-               .lower = -0.8,
-               .upper = static_cast<double>(order.size()) - 0.2,
-               .ticks = Ticks::Integers,
-               .hasGrid = false};
+    scene.x = {
+        .title = m_order == ChannelOrder::Index ? tr("Output channel") : tr("Output channel, largest range first"),
+        .lower = -0.8,
+        .upper = static_cast<double>(order.size()) - 0.2,
+        .ticks = Ticks::Integers,
+        .hasGrid = false};
     std::tie(scene.y.lower, scene.y.upper) = padded(low, high, 0.07);
     scene.y.title = tr("Weight");
+    const ChannelSpread spread = spreadOf(m_data.before);
     if (isLogScale()) {
         scene.y.scale = Scale::SignedLog;
-        scene.y.threshold =
-            std::pow(10.0, std::floor(std::log10(std::max(medianWidth(m_data.before, order), 1e-12))) - 1.0);
+        scene.y.threshold = std::pow(10.0, std::floor(std::log10(std::max(spread.median, 1e-12))) - 1.0);
     }
-    const double ratioBefore = widest(m_data.before, order) / std::max(medianWidth(m_data.before, order), 1e-300);
-    scene.title = tr("%1: the widest channel is %2 × the median").arg(m_data.layer, numberText(ratioBefore, 2));
-    if (isCompared)
-        scene.title =
-            tr("%1: the widest channel is %2 × the median before, %3 × after")
-                .arg(m_data.layer, numberText(ratioBefore, 2),
-                     numberText(widest(m_data.after, order) / std::max(medianWidth(m_data.after, order), 1e-300), 2));
-    scene.detail = tr("Bands: smallest to largest weight of a channel; ticks: mean");
+    const QString ratio = numberText(spread.ratio(), 2);
+    scene.title = isCompared ? tr("%1: the largest channel range is %2 × the median before, %3 × after")
+                                   .arg(m_data.layer, ratio, numberText(spreadOf(m_data.after).ratio(), 2))
+                             : tr("%1: the largest channel range is %2 × the median").arg(m_data.layer, ratio);
+    scene.detail = tr("Bands: min to max of a channel; ticks: mean; range: largest magnitude");
     if (capped > 0)
         scene.detail += tr(" · %n bands go on beyond the axis, to ±%1", nullptr, capped).arg(numberText(farthest));
     scene.summary = scene.title + u'.';

@@ -11,6 +11,19 @@ struct ChannelRange {
     double min = kNone, max = kNone, mean = kNone;
 };
 
+/// Finite, and min not above max.
+bool isRange(const ChannelRange& range);
+/// The range of a channel as tables and plots compare it: its largest magnitude, max(|min|, |max|).
+double magnitude(const ChannelRange& range);
+
+/// Over the channels given; zeros when there are none.
+struct ChannelSpread {
+    double largest = 0;
+    double median = 0;  ///< the upper one of an even number
+    double ratio() const { return median > 0 ? largest / median : 0; }
+};
+ChannelSpread spreadOf(const std::vector<ChannelRange>& ranges);
+
 struct ChannelBandData {
     QString layer;
     std::vector<ChannelRange> before;
@@ -19,7 +32,7 @@ struct ChannelBandData {
     int bits = 0;                             ///< grid of 2^bits levels; lines are drawn when there are few
 };
 
-enum class ChannelOrder { Index, Sorted /* widest or largest first */ };
+enum class ChannelOrder { Index, Sorted /* largest first */ };
 
 class ChannelBand : public PlotView {
     Q_OBJECT

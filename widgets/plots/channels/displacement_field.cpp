@@ -5,21 +5,6 @@
 #include <cmath>
 
 namespace equant::plots {
-namespace {
-
-bool isFinite(const ChannelRange& range) {
-    return std::isfinite(range.min) && std::isfinite(range.max);
-}
-
-double medianOf(std::vector<double> values) {
-    if (values.empty()) return 0.0;
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
-}  // namespace
-
 DisplacementField::DisplacementField(QWidget* parent) : PlotView(parent) {
     setEmptyText(tr("Equalize a model and select a layer to see where its channel ranges move."));
     rebuild();
@@ -37,11 +22,11 @@ PlotScene DisplacementField::buildScene() const {
     PlotSeries before{.name = tr("Before"), .ink = {Role::Before}, .isFilled = false, .size = 5.0};
     PlotSeries after{.name = tr("After equalization"), .ink = {Role::After}, .symbol = Symbol::Diamond, .size = 5.0};
     double left = 0.0, right = 0.0, bottom = 0.0, top = 0.0;
-    std::vector<double> widthsBefore, widthsAfter;
+    std::vector<ChannelRange> shownBefore, shownAfter;
     for (std::size_t i = 0; i < m_data.before.size(); ++i) {
         const ChannelRange from = m_data.before[i];
         const ChannelRange to = i < m_data.after.size() ? m_data.after[i] : ChannelRange{};
-        if (!isFinite(from) || !isRange(to)) {
+        if (!isRange(from) || !isRange(to)) {
             ++scene.skipped;
             continue;
         }
@@ -58,8 +43,8 @@ PlotScene DisplacementField::buildScene() const {
         right = std::max({right, from.min, to.min});
         bottom = std::min({bottom, from.max, to.max});
         top = std::max({top, from.max, to.max});
-        widthsBefore.push_back(from.max - from.min);
-        widthsAfter.push_back(to.max - to.min);
+        shownBefore.push_back(from);
+        shownAfter.push_back(to);
     }
     if (after.points.empty()) return scene;
     const bool hasEnvelope = std::isfinite(m_data.representableMin) && std::isfinite(m_data.representableMax);
@@ -74,12 +59,9 @@ PlotScene DisplacementField::buildScene() const {
     scene.y.title = tr("Largest weight of the channel");
     std::tie(scene.x.lower, scene.x.upper) = padded(left, right);
     std::tie(scene.y.lower, scene.y.upper) = padded(bottom, top);
-    const double fillBefore =
-        100.0 * medianOf(widthsBefore) / std::max(*std::max_element(widthsBefore.begin(), widthsBefore.end()), 1e-300);
-    const double fillAfter =
-        100.0 * medianOf(widthsAfter) / std::max(*std::max_element(widthsAfter.begin(), widthsAfter.end()), 1e-300);
-    scene.title = tr("%1: the median channel fills %2 of the widest range before, %3 after")
-                      .arg(m_data.layer, percentText(fillBefore), percentText(fillAfter));
+    scene.title = tr("%1: the largest channel range is %2 × the median before, %3 × after")
+                      .arg(m_data.layer, numberText(spreadOf(shownBefore).ratio(), 2),
+                           numberText(spreadOf(shownAfter).ratio(), 2));
     scene.detail = hasEnvelope ? tr("Shaded: representable after equalization, %1 to %2")
                                      .arg(numberText(m_data.representableMin), numberText(m_data.representableMax))
                                : QString();
