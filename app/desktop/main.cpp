@@ -55,8 +55,8 @@ int main(int argc, char** argv) {
     const bool isReport = argc > 1 && std::string_view(argv[1]) == "report";
     if (isReport || asksForText(argc, argv)) qputenv("QT_QPA_PLATFORM", "offscreen");  // no display is needed
     if (isReport) {
-        QHashSeed::
-            setDeterministicGlobalSeed();  // the same report gives the same bytes: Qt writes fonts in the order of a QHash
+        // Qt writes fonts in the order of a QHash: without a fixed seed the bytes of a report would differ.
+        QHashSeed::setDeterministicGlobalSeed();
         QLocale::setDefault(QLocale(QLocale::English, QLocale::UnitedStates));
     }
     QApplication application(argc, argv);
