@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # From a fresh Debian 12 machine to a running Equant.
-#   packaging/bootstrap.sh run    install what is missing, build, open the window on the sample
-#                                 (without a display: do the same job with equant-cli)
-#   packaging/bootstrap.sh test   install what is missing, build, run the tests
+#   packaging/bootstrap.sh run      install what is missing, build, open the window on the sample
+#                                   (without a display: do the same job with equant-cli)
+#   packaging/bootstrap.sh package  install what is missing, build, make the Debian packages equant and equant-cli
+#   packaging/bootstrap.sh test     install what is missing, build, run the tests
+#   packaging/bootstrap.sh check    after test or package: install what is missing, check the Debian packages
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=build/release
@@ -61,6 +63,12 @@ run)
     fi
     run_with_console
     ;;
+package)
+    install_missing_packages packaging/packages.txt
+    build_programs
+    cpack --preset release
+    say "Install them with: sudo apt-get install $PWD/$build/packages/*.deb"
+    ;;
 test)
     install_missing_packages packaging/packages.txt packaging/packages-test.txt
     say "Building the programs and their tests"
@@ -69,8 +77,12 @@ test)
     say "Testing"
     ctest --preset release --parallel "$(nproc)" --label-exclude acceptance
     ;;
+check)
+    install_missing_packages packaging/packages.txt packaging/packages-check.txt
+    packaging/check_packages.sh
+    ;;
 *)
-    sed -n '3,6s/^# //p' "${BASH_SOURCE[0]}"
+    sed -n '3,8s/^# //p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac
