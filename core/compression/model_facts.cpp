@@ -5,7 +5,7 @@
 
 #include "core/graph/topology.h"
 #include "core/passes/fold_batch_norm.h"
-#include "core/runtime/exec/evaluate.h"
+#include "core/runtime/kernels/evaluate.h"
 
 namespace equant {
 

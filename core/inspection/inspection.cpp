@@ -11,7 +11,7 @@
 #include "core/passes/channel_links.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/passes/weight_ranges.h"
-#include "core/runtime/exec/evaluate.h"
+#include "core/runtime/kernels/evaluate.h"
 
 namespace equant {
 

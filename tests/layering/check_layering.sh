@@ -20,7 +20,7 @@ others() { find core widgets app -mindepth 1 -maxdepth 1 -type d ! -path "$1"; }
 forbid 'Q[A-Z]|qcustomplot|Qt' 'core and the console are Qt-free' core app/console
 forbid 'core/' 'plots take numbers, labels and colours, not engine types' widgets/plots
 forbid 'onnx|google/protobuf' 'protobuf lives in core/graph only' $(others core/graph)
-forbid 'dnnl|oneapi/dnnl' 'oneDNN lives in core/runtime only' $(others core/runtime)
+forbid 'dnnl|oneapi/dnnl' 'oneDNN lives in core/runtime/emit and core/runtime/exec only' $(others core/runtime) core/runtime/{ir,kernels,sweep,diagnose} core/runtime/*.h
 forbid 'opencv' 'OpenCV lives in core/data only' $(others core/data)
 forbid 'qcustomplot' 'QCustomPlot lives in widgets/plots only' $(others widgets/plots)
 forbid 'widgets/|app/' 'core knows nothing of the programs' core

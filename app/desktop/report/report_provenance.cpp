@@ -12,7 +12,7 @@
 #include "core/base/hash.h"
 #include "core/base/parallel.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/diagnose/versions.h"
+#include "core/runtime/emit/versions.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/base/plot_scene.h"
 

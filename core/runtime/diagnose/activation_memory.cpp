@@ -2,7 +2,7 @@
 #include "core/runtime/diagnose/activation_memory.h"
 
 #include <algorithm>
-#include <fmt/format.h>
+#include <new>
 
 #include "core/runtime/emit/memory_planner.h"
 #include "core/runtime/ir/ir.h"
@@ -85,8 +85,6 @@ Result<ActivationMemory> activationMemory(const Model& model, const CompileOptio
         memory.writtenBytes /= samples;
         memory.peakBytes /= samples;
         return memory;
-    } catch (const dnnl::error& error) {
-        return fail(ErrorCode::Internal, fmt::format("oneDNN cannot prepare the model: {}.", error.what()));
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::OutOfMemory, "There is not enough memory to prepare the model.", "Try smaller inputs.");
     }

@@ -9,11 +9,11 @@
 #include <unordered_set>
 
 #include "core/graph/topology.h"
-#include "core/runtime/exec/evaluate.h"
 #include "core/runtime/exec/executor.h"
 #include "core/runtime/ir/expansion.h"
-#include "core/runtime/ir/operators.h"
 #include "core/runtime/kernels/control.h"
+#include "core/runtime/kernels/evaluate.h"
+#include "core/runtime/kernels/kernel.h"
 
 namespace equant {
 

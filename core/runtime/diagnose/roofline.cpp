@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "core/layers/layers.h"
-#include "core/runtime/exec/evaluate.h"
+#include "core/runtime/kernels/evaluate.h"
 
 namespace equant {
 

@@ -176,7 +176,7 @@ void Emitter::emitBase(ir::Op& op, const BasePrimitive& base) {
     for (std::size_t count = postsForPrimitive(op.posts, target); count > 0 && fused == 0; --count) {
         const std::span<const ir::Post> posts(op.posts.data(), count);
         const auto addend = std::find_if(posts.begin(), posts.end(), [](const ir::Post& post) {
-            return post.kind == ir::Post::Kind::Binary && post.algorithm == algorithm::binary_add &&
+            return post.kind == ir::Post::Kind::Binary && post.binary == ir::BinaryFunction::Add &&
                    post.spread == ir::Spread::Same;
         });
         const bool canSum = addend != posts.end() && maySum(*addend, target, base.inputs, op.posts);

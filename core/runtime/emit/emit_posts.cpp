@@ -8,23 +8,75 @@
 
 #include "core/runtime/emit/emitter.h"
 #include "core/runtime/emit/onednn.h"
-#include "core/runtime/emit/pointwise_pass.h"
 #include "core/runtime/kernels/fake_quantize.h"
+#include "core/runtime/kernels/pointwise_pass.h"
 
 namespace equant {
 namespace {
 
 using dnnl::algorithm;
+using ir::BinaryFunction;
+using ir::EltwiseFunction;
 using ir::Post;
 using ir::Spread;
 
+algorithm algorithmOf(EltwiseFunction function) {
+    switch (function) {
+        case EltwiseFunction::Relu:
+            return algorithm::eltwise_relu;
+        case EltwiseFunction::Clip:
+            return algorithm::eltwise_clip;
+        case EltwiseFunction::Linear:
+            return algorithm::eltwise_linear;
+        case EltwiseFunction::Sigmoid:
+            return algorithm::eltwise_logistic;
+        case EltwiseFunction::Tanh:
+            return algorithm::eltwise_tanh;
+        case EltwiseFunction::Elu:
+            return algorithm::eltwise_elu;
+        case EltwiseFunction::Exp:
+            return algorithm::eltwise_exp;
+        case EltwiseFunction::Abs:
+            return algorithm::eltwise_abs;
+        case EltwiseFunction::Sqrt:
+            return algorithm::eltwise_sqrt;
+        case EltwiseFunction::Swish:
+            return algorithm::eltwise_swish;
+        case EltwiseFunction::HardSwish:
+            return algorithm::eltwise_hardswish;
+        case EltwiseFunction::GeluErf:
+            return algorithm::eltwise_gelu_erf;
+        case EltwiseFunction::GeluTanh:
+            return algorithm::eltwise_gelu_tanh;
+    }
+    return algorithm::undef;
+}
+
+algorithm algorithmOf(BinaryFunction function) {
+    switch (function) {
+        case BinaryFunction::Add:
+            return algorithm::binary_add;
+        case BinaryFunction::Sub:
+            return algorithm::binary_sub;
+        case BinaryFunction::Mul:
+            return algorithm::binary_mul;
+        case BinaryFunction::Div:
+            return algorithm::binary_div;
+        case BinaryFunction::Max:
+            return algorithm::binary_max;
+        case BinaryFunction::Min:
+            return algorithm::binary_min;
+    }
+    return algorithm::undef;
+}
+
 bool isClamp(const Post& post) {
-    return post.kind == Post::Kind::Eltwise && (post.algorithm == algorithm::eltwise_clip ||
-                                                (post.algorithm == algorithm::eltwise_relu && post.alpha == 0.0F));
+    return post.kind == Post::Kind::Eltwise &&
+           (post.eltwise == EltwiseFunction::Clip || (post.eltwise == EltwiseFunction::Relu && post.alpha == 0.0F));
 }
 
 bool isSwish(const Post& post) {
-    return post.kind == Post::Kind::Eltwise && post.algorithm == algorithm::eltwise_swish && post.alpha == 1.0F;
+    return post.kind == Post::Kind::Eltwise && post.eltwise == EltwiseFunction::Swish && post.alpha == 1.0F;
 }
 
 /// Below this many elements a step of its own costs more than it saves.
@@ -67,7 +119,7 @@ public:
         float high = static_cast<float>(encoding.qMax() - encoding.zeroPoint[0]);
         // From the last clamp to the first: each result passes through the narrower range that follows it.
         for (auto clamp = clamps.rbegin(); clamp != clamps.rend(); ++clamp) {
-            const bool isRelu = clamp->algorithm == algorithm::eltwise_relu;
+            const bool isRelu = clamp->eltwise == EltwiseFunction::Relu;
             const float from = isRelu ? 0.0F : std::rint(clamp->alpha / scale);
             const float to = isRelu ? std::numeric_limits<float>::max() : std::rint(clamp->beta / scale);
             const float newLow = std::clamp(from, low, high);
@@ -150,6 +202,55 @@ private:
     std::vector<Entry> m_entries;
 };
 
+const char* describeEltwise(EltwiseFunction function) {
+    switch (function) {
+        case EltwiseFunction::Relu:
+            return "relu";
+        case EltwiseFunction::Clip:
+            return "clip";
+        case EltwiseFunction::Linear:
+            return "linear";
+        case EltwiseFunction::Sigmoid:
+            return "sigmoid";
+        case EltwiseFunction::Tanh:
+            return "tanh";
+        case EltwiseFunction::Elu:
+            return "elu";
+        case EltwiseFunction::Exp:
+            return "exp";
+        case EltwiseFunction::Abs:
+            return "abs";
+        case EltwiseFunction::Sqrt:
+            return "sqrt";
+        case EltwiseFunction::Swish:
+            return "swish";
+        case EltwiseFunction::HardSwish:
+            return "hardswish";
+        case EltwiseFunction::GeluErf:
+        case EltwiseFunction::GeluTanh:
+            return "gelu";
+    }
+    return "";
+}
+
+const char* describeBinary(BinaryFunction function) {
+    switch (function) {
+        case BinaryFunction::Add:
+            return "add";
+        case BinaryFunction::Sub:
+            return "sub";
+        case BinaryFunction::Mul:
+            return "mul";
+        case BinaryFunction::Div:
+            return "div";
+        case BinaryFunction::Max:
+            return "max";
+        case BinaryFunction::Min:
+            return "min";
+    }
+    return "";
+}
+
 /// All that lookUp() uses.
 StepKey keyOf(const LookupTable& table) {
     std::vector<double> numbers{table.scale,    table.low, table.high, double(table.hasCodes), double(table.firstCode),
@@ -162,49 +263,18 @@ StepKey keyOf(const LookupTable& table) {
 }  // namespace
 
 std::string describePost(const Post& post) {
-    if (post.kind == Post::Kind::FakeQuant) return "fake-quant";
-    if (post.kind == Post::Kind::Table) return "table";
-    switch (post.algorithm) {
-        case algorithm::eltwise_relu:
-            return post.alpha == 0.0F ? "relu" : "leaky-relu";
-        case algorithm::eltwise_clip:
-            return "clip";
-        case algorithm::eltwise_linear:
-            return "linear";
-        case algorithm::eltwise_logistic:
-            return "sigmoid";
-        case algorithm::eltwise_swish:
-            return "swish";
-        case algorithm::eltwise_hardswish:
-            return "hardswish";
-        case algorithm::eltwise_tanh:
-            return "tanh";
-        case algorithm::eltwise_elu:
-            return "elu";
-        case algorithm::eltwise_exp:
-            return "exp";
-        case algorithm::eltwise_abs:
-            return "abs";
-        case algorithm::eltwise_sqrt:
-            return "sqrt";
-        case algorithm::eltwise_gelu_erf:
-        case algorithm::eltwise_gelu_tanh:
-            return "gelu";
-        case algorithm::binary_add:
-            return "add";
-        case algorithm::binary_sub:
-            return "sub";
-        case algorithm::binary_mul:
-            return "mul";
-        case algorithm::binary_div:
-            return "div";
-        case algorithm::binary_max:
-            return "max";
-        case algorithm::binary_min:
-            return "min";
-        default:
-            return "eltwise";
+    switch (post.kind) {
+        case Post::Kind::FakeQuant:
+            return "fake-quant";
+        case Post::Kind::Table:
+            return "table";
+        case Post::Kind::Binary:
+            return describeBinary(post.binary);
+        case Post::Kind::Eltwise:
+            return post.eltwise == EltwiseFunction::Relu && post.alpha != 0.0F ? "leaky-relu"
+                                                                               : describeEltwise(post.eltwise);
     }
+    return {};
 }
 
 Placed Emitter::operandOf(const Post& post, const dnnl::memory::desc& like) {
@@ -220,7 +290,7 @@ Placed Emitter::operandOf(const Post& post, const dnnl::memory::desc& like) {
 
 bool Emitter::maySum(const Post& post, const dnnl::memory::desc& destination,
                      std::span<const BasePrimitive::Input> inputs, std::span<const Post> posts) {
-    if (post.kind != Post::Kind::Binary || post.algorithm != algorithm::binary_add || post.spread != Spread::Same)
+    if (post.kind != Post::Kind::Binary || post.binary != BinaryFunction::Add || post.spread != Spread::Same)
         return false;
     if (m_program.values[post.operand].constant) return false;
     // What the primitive reads itself (x + conv(x)) may be reordered for it into the very layout of the destination
@@ -284,16 +354,16 @@ std::optional<Emitter::Chain> Emitter::expand(std::span<const Post> posts, const
                 list.fakeQuant(*posts[end].encoding, posts.subspan(i, end - i));
                 i = end;
             } else {
-                list.eltwise(post.algorithm, post.alpha, post.beta);
+                list.eltwise(algorithmOf(post.eltwise), post.alpha, post.beta);
             }
-        } else if (useSum && !chain.sum && post.algorithm == algorithm::binary_add && post.spread == Spread::Same) {
+        } else if (useSum && !chain.sum && post.binary == BinaryFunction::Add && post.spread == Spread::Same) {
             list.sum();
             chain.sum = i;
         } else {
             if (post.spread == Spread::LastAxis || post.spread == Spread::Other) return std::nullopt;
             Shape shape(destination.dims().size(), 1);
             if (post.spread == Spread::Channel) shape[1] = destination.dims()[1];
-            list.binary(post.algorithm, post.spread == Spread::Same ? destination : onednn::denseDesc(shape));
+            list.binary(algorithmOf(post.binary), post.spread == Spread::Same ? destination : onednn::denseDesc(shape));
         }
     }
     if (takeFactor) chain.factor = list.takeLeadingFactor();
@@ -319,8 +389,8 @@ Placed Emitter::emitEltwise(Placed current, const Post& post, bool mayOverwrite,
     if (isSwish(post)) {
         return emitPass(current, mayOverwrite, fmt::format("swish {} [own]", label), numbersKey("swish", {}), swish);
     }
-    const dnnl::eltwise_forward::desc what(dnnl::prop_kind::forward_inference, post.algorithm, current.desc, post.alpha,
-                                           post.beta);
+    const dnnl::eltwise_forward::desc what(dnnl::prop_kind::forward_inference, algorithmOf(post.eltwise), current.desc,
+                                           post.alpha, post.beta);
     const dnnl::eltwise_forward::primitive_desc descriptor(what, onednn::userScratchpad(), onednn::engine());
     const Location where = mayOverwrite ? current.where : newBuffer(current.desc.get_size());
     addPrimitive(descriptor, {{DNNL_ARG_SRC, current.desc, current.where}, {DNNL_ARG_DST, current.desc, where}},
@@ -401,7 +471,7 @@ Placed Emitter::emitBinary(Placed current, std::span<const Post> posts, bool may
         }
     }
     const Placed operand = operandOf(first, current.desc);
-    const dnnl::binary::desc what(first.algorithm, current.desc, operand.desc, current.desc);
+    const dnnl::binary::desc what(algorithmOf(first.binary), current.desc, operand.desc, current.desc);
     const dnnl::binary::primitive_desc plain(what, onednn::userScratchpad(), onednn::engine());
     std::string implementation = onednn::implementation(plain);
     dnnl::primitive_desc_base chosen = plain;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <vector>
 
 namespace equant {
 namespace {

@@ -2,13 +2,20 @@
 // Places buffers with known lifetimes into one arena so that buffers alive at the same time never overlap.
 #pragma once
 
+#include <cstddef>
 #include <span>
-
-#include "core/runtime/emit/plan_data.h"
 
 namespace equant {
 
 inline constexpr std::size_t kArenaAlignment = 64;
+
+/// A piece of the arena, alive from step `first` to step `last` (inclusive).
+struct ArenaBuffer {
+    std::size_t sizeBytes = 0;
+    std::size_t first = 0;
+    std::size_t last = 0;
+    std::size_t offset = 0;  ///< filled in by planMemory
+};
 
 /// Fills in ArenaBuffer::offset (multiples of 64) and returns the arena's size in bytes.
 /// Greedy by size: the largest buffers first, each at the tightest gap among those alive at the same time.

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/runtime/emit/memory_planner.h"
 #include "core/runtime/emit/step_key.h"
 #include "core/runtime/kernels/kernel.h"
 #include "core/runtime/plan.h"
@@ -29,14 +30,6 @@ struct Location {
     Space space = Space::None;
     std::size_t index = 0;
     friend bool operator==(const Location&, const Location&) = default;
-};
-
-/// A piece of the arena, alive from step `first` to step `last` (inclusive).
-struct ArenaBuffer {
-    std::size_t sizeBytes = 0;
-    std::size_t first = 0;
-    std::size_t last = 0;
-    std::size_t offset = 0;  ///< filled in by planMemory
 };
 
 /// A dense row-major tensor that plain kernels, taps and outputs see.

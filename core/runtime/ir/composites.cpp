@@ -13,8 +13,6 @@
 namespace equant::ir {
 namespace {
 
-using dnnl::algorithm;
-
 /// A program as a matcher sees it: every value with the operator that makes it and those that read it.
 class Links {
 public:
@@ -240,7 +238,7 @@ void findRowNorms(Program& program) {
 struct GateHead {
     ValueId x = kNoValue;
     ValueId gate = kNoValue;
-    algorithm how = algorithm::undef;
+    EltwiseFunction function = EltwiseFunction::GeluErf;
     std::vector<Op*> inner;  ///< what makes the gate
 };
 
@@ -261,7 +259,7 @@ std::optional<float> factorOf(const Program& program, const Op* op, ValueId x) {
 std::optional<GateHead> erfHead(const Program& program, const Links& links, Op& erf) {
     if (!links.isInner(erf.nodeInputs[0])) return std::nullopt;
     Op* scaled = links.producer(erf.nodeInputs[0]);
-    GateHead head{kNoValue, erf.outputs[0], algorithm::eltwise_gelu_erf, {scaled, &erf}};
+    GateHead head{kNoValue, erf.outputs[0], EltwiseFunction::GeluErf, {scaled, &erf}};
     if (scaled == nullptr) return std::nullopt;
     for (const ValueId candidate : scaled->nodeInputs) {
         const auto factor = factorOf(program, scaled, candidate);
@@ -272,7 +270,7 @@ std::optional<GateHead> erfHead(const Program& program, const Links& links, Op& 
 
 /// tanh(sqrt(2 / pi) * (x + 0.044715 x^3))
 std::optional<GateHead> tanhHead(const Program& program, const Links& links, Op& tanh) {
-    GateHead head{kNoValue, tanh.outputs[0], algorithm::eltwise_gelu_tanh, {&tanh}};
+    GateHead head{kNoValue, tanh.outputs[0], EltwiseFunction::GeluTanh, {&tanh}};
     const auto step = [&](ValueId id) {
         Op* op = links.isInner(id) ? links.producer(id) : nullptr;
         head.inner.push_back(op);
@@ -328,7 +326,7 @@ void replaceGelu(const Program& program, const Links& links, GateHead head) {
     if (last->kind != Kind::Pointwise || program.values[head.x].shape != program.values[last->outputs[0]].shape) return;
     for (Op* op : head.inner) *op = deadOp();
     Post gelu;
-    gelu.algorithm = head.how;
+    gelu.eltwise = head.function;
     last->inputs = {head.x};
     last->posts = {gelu};
     last->hasNodeSemantics = false;

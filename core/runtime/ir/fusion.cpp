@@ -13,8 +13,6 @@
 namespace equant::ir {
 namespace {
 
-using dnnl::algorithm;
-
 struct Consumers {
     std::vector<std::size_t> producer;              ///< by value
     std::vector<std::vector<std::size_t>> readers;  ///< by value: operators
@@ -39,29 +37,29 @@ Consumers consumersOf(const Program& program) {
     return result;
 }
 
-bool isBinary(const Post& post, algorithm how) {
-    return post.kind == Post::Kind::Binary && post.algorithm == how;
+bool isBinary(const Post& post, BinaryFunction function) {
+    return post.kind == Post::Kind::Binary && post.binary == function;
 }
-bool isEltwise(const Post& post, algorithm how) {
-    return post.kind == Post::Kind::Eltwise && post.algorithm == how;
+bool isEltwise(const Post& post, EltwiseFunction function) {
+    return post.kind == Post::Kind::Eltwise && post.eltwise == function;
 }
 
 bool isSigmoid(const Op& op) {
-    return op.kind == Kind::Pointwise && op.posts.size() == 1 && isEltwise(op.posts[0], algorithm::eltwise_logistic);
+    return op.kind == Kind::Pointwise && op.posts.size() == 1 && isEltwise(op.posts[0], EltwiseFunction::Sigmoid);
 }
 
 /// clip(x / 6 + 1 / 2, 0, 1), the gate of HardSwish.
 bool isHardSigmoid(const Op& op) {
-    return op.kind == Kind::Pointwise && op.posts.size() == 2 && isEltwise(op.posts[0], algorithm::eltwise_linear) &&
+    return op.kind == Kind::Pointwise && op.posts.size() == 2 && isEltwise(op.posts[0], EltwiseFunction::Linear) &&
            std::fabs(op.posts[0].alpha - 1.0F / 6.0F) < 1e-6F && op.posts[0].beta == 0.5F &&
-           isEltwise(op.posts[1], algorithm::eltwise_clip) && op.posts[1].alpha == 0.0F && op.posts[1].beta == 1.0F;
+           isEltwise(op.posts[1], EltwiseFunction::Clip) && op.posts[1].alpha == 0.0F && op.posts[1].beta == 1.0F;
 }
 
 void replaceGatesBySwish(Program& program) {
     const Consumers consumers = consumersOf(program);
     for (Op& product : program.ops) {
         if (product.kind != Kind::Pointwise || product.posts.size() != 1 ||
-            !isBinary(product.posts[0], algorithm::binary_mul))
+            !isBinary(product.posts[0], BinaryFunction::Mul))
             continue;
         if (product.posts[0].spread != Spread::Same) continue;
         for (const bool isGateMain : {false, true}) {
@@ -75,7 +73,7 @@ void replaceGatesBySwish(Program& program) {
                 (!isSigmoid(gateOp) && !isHardSigmoid(gateOp)))
                 continue;
             Post swish;
-            swish.algorithm = isSigmoid(gateOp) ? algorithm::eltwise_swish : algorithm::eltwise_hardswish;
+            swish.eltwise = isSigmoid(gateOp) ? EltwiseFunction::Swish : EltwiseFunction::HardSwish;
             swish.alpha = 1.0F;
             gateOp.kind = Kind::Dead;
             product.inputs = {x};
@@ -98,7 +96,7 @@ struct Affine {
 /// The post as y = factor * x + offset per output channel; nullopt if it is something else.
 std::optional<Affine> affineOf(const Program& program, const Post& post, std::size_t channels) {
     Affine result{std::vector<float>(channels, 1.0F), std::vector<float>(channels, 0.0F)};
-    if (isEltwise(post, algorithm::eltwise_linear)) {
+    if (isEltwise(post, EltwiseFunction::Linear)) {
         std::fill(result.factor.begin(), result.factor.end(), post.alpha);
         std::fill(result.offset.begin(), result.offset.end(), post.beta);
         return result;
@@ -111,11 +109,11 @@ std::optional<Affine> affineOf(const Program& program, const Post& post, std::si
     if (values.size() != channels && values.size() != 1) return std::nullopt;
     for (std::size_t i = 0; i < channels; ++i) {
         const float value = values[values.size() == 1 ? 0 : i];
-        if (post.algorithm == algorithm::binary_add) {
+        if (post.binary == BinaryFunction::Add) {
             result.offset[i] = value;
-        } else if (post.algorithm == algorithm::binary_sub) {
+        } else if (post.binary == BinaryFunction::Sub) {
             result.offset[i] = -value;
-        } else if (post.algorithm == algorithm::binary_mul) {
+        } else if (post.binary == BinaryFunction::Mul) {
             result.factor[i] = value;
         } else {
             return std::nullopt;
@@ -178,8 +176,8 @@ bool takesPosts(const Program& program, const Op& op) {
 }
 
 bool isCommutative(const Post& post) {
-    return isBinary(post, algorithm::binary_add) || isBinary(post, algorithm::binary_mul) ||
-           isBinary(post, algorithm::binary_max) || isBinary(post, algorithm::binary_min);
+    return isBinary(post, BinaryFunction::Add) || isBinary(post, BinaryFunction::Mul) ||
+           isBinary(post, BinaryFunction::Max) || isBinary(post, BinaryFunction::Min);
 }
 
 /// The consumer's posts as seen from `value`; empty when they cannot be appended to its producer.

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <deque>
-#include <dnnl.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,11 +44,32 @@ enum class Spread {
     Other
 };
 
+/// y = f(x), element by element, with the parameters Post::alpha (a) and Post::beta (b).
+enum class EltwiseFunction {
+    Relu,     ///< x where x > 0, else a x
+    Clip,     ///< min(max(x, a), b)
+    Linear,   ///< a x + b
+    Sigmoid,  ///< 1 / (1 + exp(-x))
+    Tanh,
+    Elu,  ///< x where x > 0, else a (exp(x) - 1)
+    Exp,
+    Abs,
+    Sqrt,
+    Swish,      ///< x / (1 + exp(-a x))
+    HardSwish,  ///< x min(max(x / 6 + 1 / 2, 0), 1)
+    GeluErf,    ///< x / 2 (1 + erf(x / sqrt(2)))
+    GeluTanh    ///< x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+};
+
+/// z = f(x, y), element by element; y is Post::operand.
+enum class BinaryFunction { Add, Sub, Mul, Div, Max, Min };
+
 /// One link of a pointwise chain.
 struct Post {
     enum class Kind { Eltwise, Binary, FakeQuant, Table };
     Kind kind = Kind::Eltwise;
-    dnnl::algorithm algorithm = dnnl::algorithm::undef;
+    EltwiseFunction eltwise = EltwiseFunction::Relu;  ///< of Kind::Eltwise
+    BinaryFunction binary = BinaryFunction::Add;      ///< of Kind::Binary
     float alpha = 0.0F;
     float beta = 0.0F;
     ValueId operand = kNoValue;

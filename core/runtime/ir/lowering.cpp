@@ -7,12 +7,13 @@
 
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
-#include "core/runtime/exec/evaluate.h"
 #include "core/runtime/ir/expansion.h"
 #include "core/runtime/ir/ir.h"
 #include "core/runtime/ir/operators.h"
 #include "core/runtime/kernels/control.h"
+#include "core/runtime/kernels/evaluate.h"
 #include "core/runtime/kernels/fake_quantize.h"
+#include "core/runtime/kernels/kernel.h"
 
 namespace equant::ir {
 namespace {

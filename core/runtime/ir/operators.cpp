@@ -11,10 +11,6 @@
 
 namespace equant {
 
-std::string operatorName(const Node& node) {
-    return node.domain.empty() ? node.opType : node.domain + "." + node.opType;
-}
-
 std::optional<std::string> reasonUnsupported(const Node& node, std::int64_t opset) {
     if (node.is("Constant")) return std::nullopt;
     const auto kernel = makeKernel(node, opset);

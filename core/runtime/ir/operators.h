@@ -9,9 +9,6 @@
 
 namespace equant {
 
-/// "Conv", or "com.microsoft.QuickGelu" for other domains.
-[[nodiscard]] std::string operatorName(const Node& node);
-
 /// Why a node cannot run, nullopt if it can.
 [[nodiscard]] std::optional<std::string> reasonUnsupported(const Node& node, std::int64_t opset);
 

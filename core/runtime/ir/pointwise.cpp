@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which ONNX operators are pointwise, and the oneDNN eltwise / binary operations that compute them.
+// Which ONNX operators are pointwise, and the chains of functions (ir::Post) that compute them.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -9,20 +9,18 @@
 namespace equant::ir {
 namespace {
 
-using dnnl::algorithm;
-
-Post eltwise(algorithm how, float alpha = 0.0F, float beta = 0.0F) {
+Post eltwise(EltwiseFunction function, float alpha = 0.0F, float beta = 0.0F) {
     Post post;
-    post.algorithm = how;
+    post.eltwise = function;
     post.alpha = alpha;
     post.beta = beta;
     return post;
 }
 
-Post binary(algorithm how, ValueId operand, Spread spread) {
+Post binary(BinaryFunction function, ValueId operand, Spread spread) {
     Post post;
     post.kind = Post::Kind::Binary;
-    post.algorithm = how;
+    post.binary = function;
     post.operand = operand;
     post.spread = spread;
     return post;
@@ -50,30 +48,30 @@ std::optional<std::vector<Post>> clip(const Program& program, const Node& node, 
         high = *value;
     }
     if (!(low <= high)) return std::nullopt;
-    return std::vector{eltwise(algorithm::eltwise_clip, low, high)};
+    return std::vector{eltwise(EltwiseFunction::Clip, low, high)};
 }
 
 std::optional<std::vector<Post>> activation(const Program& program, const Node& node,
                                             const std::vector<ValueId>& inputs) {
     const auto one = [](Post post) { return std::optional(std::vector{std::move(post)}); };
-    if (node.is("Relu")) return one(eltwise(algorithm::eltwise_relu));
-    if (node.is("LeakyRelu")) return one(eltwise(algorithm::eltwise_relu, node.floatAttribute("alpha", 0.01F)));
-    if (node.is("Sigmoid")) return one(eltwise(algorithm::eltwise_logistic));
-    if (node.is("Tanh")) return one(eltwise(algorithm::eltwise_tanh));
-    if (node.is("Elu")) return one(eltwise(algorithm::eltwise_elu, node.floatAttribute("alpha", 1.0F)));
-    if (node.is("Exp")) return one(eltwise(algorithm::eltwise_exp));
-    if (node.is("Abs")) return one(eltwise(algorithm::eltwise_abs));
-    if (node.is("Sqrt")) return one(eltwise(algorithm::eltwise_sqrt));
-    if (node.is("Neg")) return one(eltwise(algorithm::eltwise_linear, -1.0F, 0.0F));
-    if (node.is("HardSwish")) return one(eltwise(algorithm::eltwise_hardswish));
+    if (node.is("Relu")) return one(eltwise(EltwiseFunction::Relu));
+    if (node.is("LeakyRelu")) return one(eltwise(EltwiseFunction::Relu, node.floatAttribute("alpha", 0.01F)));
+    if (node.is("Sigmoid")) return one(eltwise(EltwiseFunction::Sigmoid));
+    if (node.is("Tanh")) return one(eltwise(EltwiseFunction::Tanh));
+    if (node.is("Elu")) return one(eltwise(EltwiseFunction::Elu, node.floatAttribute("alpha", 1.0F)));
+    if (node.is("Exp")) return one(eltwise(EltwiseFunction::Exp));
+    if (node.is("Abs")) return one(eltwise(EltwiseFunction::Abs));
+    if (node.is("Sqrt")) return one(eltwise(EltwiseFunction::Sqrt));
+    if (node.is("Neg")) return one(eltwise(EltwiseFunction::Linear, -1.0F, 0.0F));
+    if (node.is("HardSwish")) return one(eltwise(EltwiseFunction::HardSwish));
     if (node.is("Gelu")) {
         const bool isTanh = node.stringAttribute("approximate", "none") == "tanh";
-        return one(eltwise(isTanh ? algorithm::eltwise_gelu_tanh : algorithm::eltwise_gelu_erf));
+        return one(eltwise(isTanh ? EltwiseFunction::GeluTanh : EltwiseFunction::GeluErf));
     }
     if (node.is("HardSigmoid")) {
         return std::vector{
-            eltwise(algorithm::eltwise_linear, node.floatAttribute("alpha", 0.2F), node.floatAttribute("beta", 0.5F)),
-            eltwise(algorithm::eltwise_clip, 0.0F, 1.0F)};
+            eltwise(EltwiseFunction::Linear, node.floatAttribute("alpha", 0.2F), node.floatAttribute("beta", 0.5F)),
+            eltwise(EltwiseFunction::Clip, 0.0F, 1.0F)};
     }
     if (node.is("Clip")) return clip(program, node, inputs);
     return std::nullopt;
@@ -81,7 +79,7 @@ std::optional<std::vector<Post>> activation(const Program& program, const Node& 
 
 std::optional<std::vector<Post>> scalarArithmetic(const Node& node, float value, bool isConstantFirst) {
     const auto linear = [](float alpha, float beta) {
-        return std::vector{eltwise(algorithm::eltwise_linear, alpha, beta)};
+        return std::vector{eltwise(EltwiseFunction::Linear, alpha, beta)};
     };
     if (node.is("Add")) return linear(1.0F, value);
     if (node.is("Mul")) return linear(value, 0.0F);
@@ -94,14 +92,14 @@ std::optional<std::vector<Post>> arithmetic(const Program& program, const Node& 
                                             const std::vector<ValueId>& inputs, std::size_t& mainInput) {
     const bool isSum = node.is("Add") || node.is("Sum");
     const bool isSwappable = isSum || node.is("Mul") || node.is("Max") || node.is("Min");
-    algorithm how = algorithm::undef;
-    if (isSum) how = algorithm::binary_add;
-    if (node.is("Mul")) how = algorithm::binary_mul;
-    if (node.is("Sub")) how = algorithm::binary_sub;
-    if (node.is("Div")) how = algorithm::binary_div;
-    if (node.is("Max")) how = algorithm::binary_max;
-    if (node.is("Min")) how = algorithm::binary_min;
-    if (how == algorithm::undef || inputs.size() != 2) return std::nullopt;
+    std::optional<BinaryFunction> function;
+    if (isSum) function = BinaryFunction::Add;
+    if (node.is("Mul")) function = BinaryFunction::Mul;
+    if (node.is("Sub")) function = BinaryFunction::Sub;
+    if (node.is("Div")) function = BinaryFunction::Div;
+    if (node.is("Max")) function = BinaryFunction::Max;
+    if (node.is("Min")) function = BinaryFunction::Min;
+    if (!function || inputs.size() != 2) return std::nullopt;
     for (const std::size_t other : {std::size_t{1}, std::size_t{0}}) {
         const std::size_t main = 1 - other;
         const Value& mainValue = program.values[inputs[main]];
@@ -118,7 +116,7 @@ std::optional<std::vector<Post>> arithmetic(const Program& program, const Node& 
         const Spread spread = spreadOf(*otherValue.shape, *mainValue.shape);
         if (spread == Spread::Other) continue;
         mainInput = main;
-        return std::vector{binary(how, inputs[other], spread)};
+        return std::vector{binary(*function, inputs[other], spread)};
     }
     return std::nullopt;
 }
@@ -151,8 +149,8 @@ std::optional<std::vector<Post>> batchNormalization(Program& program, const Node
     const Shape perChannel{static_cast<std::int64_t>(channels)};
     const ValueId scale = addConstant(program, node.label() + ".factor", Tensor(perChannel, factor));
     const ValueId shift = addConstant(program, node.label() + ".offset", Tensor(perChannel, offset));
-    return std::vector{binary(algorithm::binary_mul, scale, Spread::Channel),
-                       binary(algorithm::binary_add, shift, Spread::Channel)};
+    return std::vector{binary(BinaryFunction::Mul, scale, Spread::Channel),
+                       binary(BinaryFunction::Add, shift, Spread::Channel)};
 }
 
 }  // namespace

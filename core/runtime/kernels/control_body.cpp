@@ -3,8 +3,8 @@
 #include <unordered_set>
 
 #include "core/graph/subgraphs.h"
-#include "core/runtime/exec/evaluate.h"
 #include "core/runtime/kernels/control.h"
+#include "core/runtime/kernels/evaluate.h"
 
 namespace equant {
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/base/result.h"
@@ -67,6 +68,9 @@ std::span<const KernelEntry> matrixKernels();
 std::span<const KernelEntry> signalKernels();
 std::span<const KernelEntry> lossKernels();
 std::span<const KernelEntry> controlKernels();  ///< If, Loop, Scan: see kernels/control.h for their inputs
+
+/// "Conv", or "com.microsoft.QuickGelu" for other domains.
+[[nodiscard]] std::string operatorName(const Node& node);
 
 /// The kernel of a node. Unsupported when there is none.
 Result<Kernel> makeKernel(const Node& node, std::int64_t opset);

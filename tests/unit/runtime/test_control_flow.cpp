@@ -3,10 +3,10 @@
 // functions a model brings along.
 #include "core/graph/inlining.h"
 #include "core/graph/onnx_io.h"
-#include "core/runtime/exec/evaluate.h"
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/runtime/plan_testing.h"
+#include "core/runtime/kernels/evaluate.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
 
 using namespace equant;
 using namespace equant::test;

@@ -4,7 +4,7 @@
 #include <QRegularExpression>
 #include <QtTest>
 
-#include "core/runtime/ir/operator_list.h"
+#include "core/runtime/kernels/operator_list.h"
 #include "tests/support/registry.h"
 
 using namespace equant;

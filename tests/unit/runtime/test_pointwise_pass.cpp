@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops over raw memory against their definitions: swish in double, tables one value at a time.
-#include "core/runtime/emit/pointwise_pass.h"
 #include "core/runtime/kernels/fake_quantize.h"
-#include "tests/unit/runtime/plan_testing.h"
+#include "core/runtime/kernels/pointwise_pass.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
 
 using namespace equant;
 using namespace equant::test;

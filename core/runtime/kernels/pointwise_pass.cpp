@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/emit/pointwise_pass.h"
+#include "core/runtime/kernels/pointwise_pass.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-#include "core/runtime/emit/onednn.h"
 #include "core/runtime/kernels/vector_math.h"
 #include "core/runtime/kernels/wide.h"
 
@@ -112,7 +111,8 @@ EQUANT_BYTE_TABLES void lookUpBytes(const float* from, float* to, std::size_t co
 #pragma GCC diagnostic pop
 
 bool hasByteTables() {
-    static const bool isThere = onednn::hasWideVectors() && __builtin_cpu_supports("avx512vbmi") != 0;
+    static const bool isThere = __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+                                __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vbmi") != 0;
     return isThere;
 }
 #endif

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/exec/evaluate.h"
+#include "core/runtime/kernels/evaluate.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <new>
 #include <stdexcept>
 
-#include "core/runtime/ir/operator_list.h"
-#include "core/runtime/ir/operators.h"
 #include "core/runtime/kernels/kernel.h"
 
 namespace equant {
@@ -55,52 +52,6 @@ Result<std::vector<Tensor>> constantNode(const Node& node) {
     }
     return fail(ErrorCode::Unsupported, "Constants of this kind are not supported.", {}, node.label());
 }
-
-struct KernelTable {
-    const char* family;
-    std::span<const KernelEntry> entries;
-};
-
-std::array<KernelTable, 11> kernelTables() {
-    return {{{"Elementwise", elementwiseKernels()},
-             {"Reduction", reduceKernels()},
-             {"Movement and shape", movementKernels()},
-             {"Normalization", normalizationKernels()},
-             {"Resampling", resizeKernels()},
-             {"Selection", selectionKernels()},
-             {"Convolution and pooling", convolutionKernels()},
-             {"Matrix and recurrent", matrixKernels()},
-             {"Signal", signalKernels()},
-             {"Loss", lossKernels()},
-             {"Control flow", controlKernels()}}};
-}
-
-}  // namespace
-
-std::vector<OperatorFamily> supportedOperators() {
-    std::vector<OperatorFamily> families;
-    for (const auto& [family, table] : kernelTables()) {
-        OperatorFamily& added = families.emplace_back();
-        added.name = family;
-        for (const KernelEntry& entry : table) added.operators.emplace_back(entry.opType);
-        std::ranges::sort(added.operators);
-    }
-    return families;
-}
-
-Result<Kernel> makeKernel(const Node& node, std::int64_t opset) {
-    if (node.domain.empty()) {
-        for (const auto& [family, table] : kernelTables()) {
-            const auto found = std::find_if(table.begin(), table.end(),
-                                            [&](const KernelEntry& entry) { return entry.opType == node.opType; });
-            if (found != table.end()) return found->make(node, opset);
-        }
-    }
-    return fail(ErrorCode::Unsupported, fmt::format("There is no kernel for operator {}.", operatorName(node)), {},
-                node.label());
-}
-
-namespace {
 
 Result<std::vector<Tensor>> evaluateWithin(const Node& node, std::span<const Tensor> inputs, std::int64_t opset,
                                            std::size_t limitBytes) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/diagnose/versions.h"
+#include "core/runtime/emit/versions.h"
 
 #include <dnnl.hpp>
 #include <fmt/format.h>
