@@ -19,10 +19,10 @@
 #include "app/desktop/window/main_window.h"
 #include "tests/gui/support/window_driver.h"
 #include "tests/gui/support/window_fixture.h"
+#include "tests/support/registry.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
-#include "tests/support/registry.h"
 
 using namespace equant;
 using namespace equant::ui;
@@ -141,7 +141,7 @@ private slots:
         QVERIFY(!cellOf(*window, layer, LayerModel::MacsSaved).isEmpty());
         QVERIFY(!window->layerPanel()->view()->isColumnHidden(LayerModel::PlanMethod));
         document.undoStack()->undo();
-        QCOMPARE(cellOf(*window, layer, LayerModel::PlanMethod), QStringLiteral("left alone"));
+        QCOMPARE(cellOf(*window, layer, LayerModel::PlanMethod), QStringLiteral("not compressed"));
         QVERIFY(cellOf(*window, layer, LayerModel::MacsSaved).isEmpty());
     }
 

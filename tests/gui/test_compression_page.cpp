@@ -203,7 +203,7 @@ private slots:
         QCOMPARE(ratioOf(document, layer), 0.25);
         click(find<QToolButton>(*window, "layerReset"));
         QCOMPARE(ratioOf(document, layer), 0.75);
-        // "Leave alone" takes the layer out of the plan.
+        // "Do not compress" takes the layer out of the plan.
         auto* method = find<QComboBox>(*window, "layerMethod");
         method->setCurrentIndex(0);
         emit method->activated(0);

@@ -277,7 +277,7 @@ private slots:
         SqnrProfileData data = samples::sqnr(40);
         data.layers[3].localDb = kNone;
         plot.setData(data);
-        const auto& arrows = seriesOf(plot, "Largest local losses").points;
+        const auto& arrows = seriesOf(plot, "Lowest local SQNR").points;
         QCOMPARE(arrows.size(), std::size_t(3));
         for (const PlotPoint& arrow : arrows) QVERIFY(arrow.y2 > arrow.y);
         QVERIFY(arrows[0].y <= arrows[1].y && arrows[1].y < 20.5);

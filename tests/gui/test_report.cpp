@@ -115,10 +115,9 @@ private slots:
         Document document;
         QVERIFY(runRecipe(request(false), document, [](const QString&) {}, {}));
         const report::Report report = reportOf(document);
-        QCOMPARE(titlesOf(report),
-                 QStringList({QString(), QStringLiteral("Findings"), QStringLiteral("Weight ranges"),
-                              QStringLiteral("Layers"), QStringLiteral("What was left alone, and why"),
-                              QStringLiteral("Provenance")}));
+        QCOMPARE(titlesOf(report), QStringList({QString(), QStringLiteral("Findings"), QStringLiteral("Weight ranges"),
+                                                QStringLiteral("Layers"), QStringLiteral("What was skipped, and why"),
+                                                QStringLiteral("Provenance")}));
         QVERIFY(!allText(report).contains(QStringLiteral("equalized")));
     }
 
@@ -173,7 +172,7 @@ private slots:
         const QString text = allText(report);
         for (const QString& expected :
              {QStringLiteral("spatial SVD"), reason.left(12), QStringLiteral("output SQNR"),
-              QStringLiteral("Activations alive at once"), QStringLiteral("Latency of a sample, measured"),
+              QStringLiteral("Peak activation memory"), QStringLiteral("Latency of a sample, measured"),
               QStringLiteral("of the latency"), QStringLiteral("float, compressed"),
               QStringLiteral("compressed, measured"), QStringLiteral("fitted to 16 sample"), QStringLiteral("seed 5"),
               QStringLiteral("Compression data"), QStringLiteral("≈"), QStringLiteral("Layers of the compressed")})
@@ -313,7 +312,7 @@ private slots:
         // A compression lost these points before.
         result.prepared.emplace().top1 = 80.8;
         const QString sentence = diagnosisSentence(result, nullptr);
-        QVERIFY2(sentence.contains(QStringLiteral("next to nothing (0.4 points)")), qPrintable(sentence));
+        QVERIFY2(sentence.contains(QStringLiteral("costs 0.4 points")), qPrintable(sentence));
         QuantizationResult other = result;
         result.equalized.emplace();
         QVERIFY2(diagnosisSentence(result, &other).contains(QStringLiteral("80.4 % in both variants")),
@@ -341,7 +340,7 @@ private slots:
         QVERIFY(runRecipe(request, document, [](const QString&) {}, {}));
         const report::Report report = reportOf(document);
         const auto section =
-            std::ranges::find(report.sections, QStringLiteral("What was left alone, and why"), &report::Section::title);
+            std::ranges::find(report.sections, QStringLiteral("What was skipped, and why"), &report::Section::title);
         QVERIFY(section != report.sections.end());
         const auto* table = std::get_if<report::Table>(&section->blocks.front());
         QVERIFY(table && table->rows.size() < 4);

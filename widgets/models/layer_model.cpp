@@ -215,7 +215,7 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
             case ImbalanceAfter:
                 return tr("equalized");
             case TypicalBitsBefore:
-                return tr("Bits used");
+                return tr("Effective bits");
             case TypicalBitsAfter:
                 return tr("equalized");
             case PlanMethod:
@@ -227,9 +227,9 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
             case MacsSaved:
                 return tr("MACs saved");
             case LocalSqnr:
-                return tr("Own SQNR (dB)");
+                return tr("Local SQNR (dB)");
             case AccumulatedSqnr:
-                return tr("Total SQNR (dB)");
+                return tr("Accumulated SQNR (dB)");
             case Bits:
                 return tr("Precision");
         }
@@ -244,10 +244,10 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
                 return tr("Bytes of the layer's output for one sample");
             case ImbalanceBefore:
             case ImbalanceAfter:
-                return tr("Largest channel range over the median one; 1 is perfectly even");
+                return tr("Largest over median channel range; 1: all channels have the same range");
             case TypicalBitsBefore:
             case TypicalBitsAfter:
-                return tr("Bits that the middle channel really uses when all share one 8-bit grid");
+                return tr("Effective bits of the median channel with one 8-bit scale for the tensor");
             case PlanMethod:
                 return tr("How the plan makes this layer smaller");
             case PlanRatio:
@@ -257,9 +257,9 @@ QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int ro
             case MacsSaved:
                 return tr("Share of the whole model's MACs that the plan saves here, predicted");
             case LocalSqnr:
-                return tr("Signal to quantization noise with only this layer quantized");
+                return tr("SQNR of the layer's output with only this layer quantized");
             case AccumulatedSqnr:
-                return tr("Signal to quantization noise at this layer with all of them quantized");
+                return tr("SQNR of the layer's output with all layers up to it quantized");
             default:
                 return {};
         }

@@ -30,7 +30,7 @@ FindingsPanel::FindingsPanel(FindingModel* model, QWidget* parent)
     m_view->horizontalHeader()->setStretchLastSection(true);
     m_view->horizontalHeader()->setHighlightSections(false);
     m_view->setColumnHidden(FindingModel::Id, true);
-    m_empty->setText(tr("No findings: nothing stands in the way of this model."));
+    m_empty->setText(tr("No findings."));
     m_empty->setWordWrap(true);
     m_empty->setAlignment(Qt::AlignCenter);
     m_empty->setEnabled(false);

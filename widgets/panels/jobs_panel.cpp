@@ -104,7 +104,7 @@ JobsPanel::JobsPanel(JobRunner* runner, QWidget* parent)
       m_clear(new QPushButton(tr("Clear finished"), this)) {
     setObjectName(u"jobsPanel"_s);
     setAccessibleName(tr("Jobs"));
-    m_empty->setText(tr("Nothing is running. Long work shows up here with its progress."));
+    m_empty->setText(tr("No jobs. Long operations appear here with their progress."));
     m_empty->setWordWrap(true);
     m_empty->setAlignment(Qt::AlignCenter);
     m_empty->setEnabled(false);

@@ -66,9 +66,9 @@ void CompressionPage::setMethod(const QStringList& layers, int method) {
     }
     const QString how = method < 0 ? QString() : methodText(static_cast<CompressionMethod>(method));
     const QString one = shortName(layers.value(0));
-    m_session.document().edit(layers.size() > 1 ? (method < 0 ? tr("Leave %n layer(s) alone", nullptr, changed)
+    m_session.document().edit(layers.size() > 1 ? (method < 0 ? tr("Do not compress %n layer(s)", nullptr, changed)
                                                               : tr("%n layer(s) by %1", nullptr, changed).arg(how))
-                              : method < 0      ? tr("Leave %1 alone").arg(one)
+                              : method < 0      ? tr("Do not compress %1").arg(one)
                                                 : tr("%1 by %2").arg(one, how),
                               [&](DocumentState& next) { next.plan = edited; });
     planChanged();
@@ -107,7 +107,7 @@ QMenu* CompressionPage::createLayerMenu(const QStringList& layers) {
         action->setObjectName(u"layerMenu_"_s + toQString(name(method)));
         action->setEnabled(isKnown || (isUntried && m_session.document().data()));
         if (!isKnown && !isPossible)
-            action->setToolTip(reason.isEmpty() ? tr("The layer has no weights") : tr("Cannot: %1").arg(reason));
+            action->setToolTip(reason.isEmpty() ? tr("The layer has no weights") : tr("Not possible: %1").arg(reason));
         connect(action, &QAction::triggered, this, [this, layers, method, isUntried] {
             if (isUntried)
                 tryMethod(method);
@@ -115,7 +115,7 @@ QMenu* CompressionPage::createLayerMenu(const QStringList& layers) {
                 setMethod(layers, static_cast<int>(method));
         });
     }
-    QAction* alone = menu->addAction(tr("Leave alone"), this, [this, layers] { setMethod(layers, -1); });
+    QAction* alone = menu->addAction(tr("Do not compress"), this, [this, layers] { setMethod(layers, -1); });
     menu->addSeparator();
     QAction* lock = menu->addAction(tr("Lock or unlock"), this, [this, layers] { toggleLocks(layers); });
     QAction* reset = menu->addAction(tr("Take suggestion"), this, [this, layers] { resetToSuggestion(layers); });

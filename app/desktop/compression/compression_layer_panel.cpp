@@ -49,7 +49,7 @@ CompressionLayerPanel::CompressionLayerPanel(Session& session, QWidget* parent)
     m_lock->setObjectName(u"layerLock"_s);
     m_lock->setCheckable(true);
     m_lock->setText(tr("Lock"));
-    m_lock->setToolTip(tr("Keeps this ratio when ratios are suggested (Space in the ratio profile)"));
+    m_lock->setToolTip(tr("Suggestions do not change this ratio (Space in the ratio profile)"));
     m_reset->setObjectName(u"layerReset"_s);
     m_reset->setText(tr("Take suggestion"));
     m_reset->setToolTip(tr("Gives the layer the ratio that was suggested last"));
@@ -91,7 +91,7 @@ void CompressionLayerPanel::showText(const CompressionView& view, const Compress
     }
     const LayerChoice* choice = plan.find(toStdString(m_layer));
     // Name and method are beside it already.
-    m_text->setText(choice ? view.costText(*choice) : tr("left alone"));
+    m_text->setText(choice ? view.costText(*choice) : tr("not compressed"));
 }
 
 void CompressionLayerPanel::show(const CompressionView* view, const QStringList& layers, const CompressionPlan& plan) {
@@ -126,7 +126,7 @@ void CompressionLayerPanel::show(const CompressionView* view, const QStringList&
 void CompressionLayerPanel::fillMethods(const CompressionView& view, const LayerChoice* choice) {
     QStringList reasons;
     m_method->clear();
-    m_method->addItem(tr("leave alone"), -1);
+    m_method->addItem(tr("not compressed"), -1);
     auto* items = qobject_cast<QStandardItemModel*>(m_method->model());
     for (const CompressionView::MethodOption& option : view.options(m_layer)) {
         const int index = m_method->count();
@@ -137,7 +137,7 @@ void CompressionLayerPanel::fillMethods(const CompressionView& view, const Layer
         if (isUntried)
             m_method->setItemData(index, tr("Predicts this method too; what was measured stays"), Qt::ToolTipRole);
         if (option.isKnown || isUntried) continue;
-        m_method->setItemData(index, tr("Cannot: %1").arg(option.reason), Qt::ToolTipRole);
+        m_method->setItemData(index, tr("Not possible: %1").arg(option.reason), Qt::ToolTipRole);
         if (items) items->item(index)->setEnabled(false);
         reasons << tr("Not by %1: %2.").arg(methodText(option.method), asClause(option.reason));
     }

@@ -152,7 +152,7 @@ QWidget* CompressionPage::createResults() {
         plot->setEmptyText(empty);
         plot->setMinimumHeight(120);
     };
-    prepare(m_map, u"sensitivityMap"_s, tr("Predict or measure to see how far each layer can shrink."));
+    prepare(m_map, u"sensitivityMap"_s, tr("Predict or measure to see how much each layer can be compressed."));
     prepare(m_profile, u"ratioProfile"_s, tr("The ratio of every layer, once sensitivities are known."));
     prepare(m_frontier, u"tradeOffFrontier"_s, tr("Predict or measure to see what each budget costs."));
     prepare(m_waterfall, u"savingsWaterfall"_s, tr("Suggest ratios to see where a plan saves."));

@@ -61,7 +61,7 @@ CompressionSetupPanel::CompressionSetupPanel(Session& session, QWidget* parent)
       m_candidates(counter(u"compressionCandidates"_s, tr("Ratios to try for each layer"),
                            tr("Ratios that are tried for each layer, evenly spaced"), 2, 19, this)),
       m_multiple(counter(u"compressionMultiple"_s, tr("Multiple of ranks and channels"),
-                         tr("Ranks and channels are rounded up to multiples of this, as the hardware likes them"), 1,
+                         tr("Ranks and channels are rounded up to multiples of this, as many accelerators require"), 1,
                          128, this)),
       m_plain(new QCheckBox(tr("Weights only, no refit"), this)),
       m_predict(new QPushButton(symbolicIcon(u"preview"_s), tr("Predict"), this)),
@@ -100,9 +100,9 @@ QWidget* CompressionSetupPanel::createSweepPart() {
     auto* column = new QVBoxLayout(methods);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(2);
-    const QStringList tips{tr("Splits a kernel into a column of filters and a row of filters"),
-                           tr("Splits a layer into a 1x1 layer and a smaller kernel"),
-                           tr("Leaves out input channels, and the channels before them that nothing else reads")};
+    const QStringList tips{tr("Factorizes a k×k convolution into a k×1 and a 1×k convolution"),
+                           tr("Factorizes a layer into two of lower rank, one of them 1x1"),
+                           tr("Removes input channels, and the output channels of earlier layers that only they read")};
     for (std::size_t i = 0; i < kMethods.size(); ++i) {
         auto* box = new QCheckBox(titleOf(kMethods[i]), methods);
         box->setObjectName(u"method_"_s + toQString(name(kMethods[i])));
@@ -112,21 +112,20 @@ QWidget* CompressionSetupPanel::createSweepPart() {
     }
     m_metric->setObjectName(u"compressionMetric"_s);
     m_metric->setAccessibleName(tr("Score"));
-    m_metric->addItems(
-        {tr("What the data allow"), tr("Top-1 accuracy"), tr("Agreement with float"), tr("Output SQNR")});
+    m_metric->addItems({tr("Automatic"), tr("Top-1 accuracy"), tr("Agreement with float"), tr("Output SQNR")});
     makeShrinkable(m_metric);
     m_evaluation->setSpecialValueText(tr("all"));
     m_multiple->setSpecialValueText(tr("any"));
     m_plain->setObjectName(u"compressionPlain"_s);
     m_plain->setToolTip(
-        tr("The classic methods, for comparison: truncates the weights without looking at data.\n"
+        tr("Plain SVD and magnitude pruning, for comparison: the data are not used.\n"
            "Usually far worse than the data-aware methods."));
     m_predict->setObjectName(u"predictSensitivity"_s);
     m_predict->setToolTip(tr("The output error of every layer at every ratio, from one pass over the data (F5)"));
     m_measure->setObjectName(u"measureSensitivity"_s);
     m_measure->setToolTip(
-        tr("Scores the whole network cell by cell, the most telling ones first.\n"
-           "Pause at any time: what was measured stays and is gone on with."));
+        tr("Scores the whole network cell by cell, the most informative cells first.\n"
+           "Pause at any time: measured cells are kept and the sweep continues from there."));
     m_sweepText->setObjectName(u"sweepText"_s);
     m_sweepText->setMinimumHeight(2 * m_sweepText->fontMetrics().height());  // what is below it stays in place
     m_sweepText->setAlignment(Qt::AlignLeft | Qt::AlignTop);
@@ -311,7 +310,7 @@ void CompressionSetupPanel::refreshButtons() {
     m_measure->setText(isSweeping && !m_session.isMeasuring()  ? tr("Stop")
                        : isSweeping                            ? tr("Pause")
                        : isFresh && measured == all && all > 0 ? tr("Measured")
-                       : isFresh && measured > 0               ? tr("Go on")
+                       : isFresh && measured > 0               ? tr("Continue")
                                                                : tr("Measure"));
     const QString reason = table && !table->metricReason.empty()
                                ? u' ' + tr("Why this score: %1.").arg(toQString(table->metricReason).remove(u'.'))

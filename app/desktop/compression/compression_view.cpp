@@ -210,7 +210,7 @@ std::vector<plots::LegalRatio> CompressionView::legal(const QString& layer, Comp
                                      .arg(size)
                                      .arg(most)});
     }
-    result.push_back({1.0, Document::tr("left alone")});
+    result.push_back({1.0, Document::tr("not compressed")});
     return result;
 }
 
@@ -234,7 +234,7 @@ QString CompressionView::describe(const LayerChoice& choice) const {
 
 QString CompressionView::costText(const LayerChoice& choice) const {
     const LayerGeometry* shape = geometry(toQString(choice.layer));
-    if (choice.ratio >= 1 || !shape) return Document::tr("left alone");
+    if (choice.ratio >= 1 || !shape) return Document::tr("not compressed");
     const std::int64_t size =
         choice.size > 0 ? choice.size : sizeForRatio(choice.method, *shape, choice.ratio, CostMetric::Macs).size;
     const LayerCost after = costAtSize(choice.method, *shape, size);
@@ -256,7 +256,7 @@ QString CompressionView::marginalSentence(const CompressionPlan& plan, CostMetri
     const double perPercent = display(next->lossAdded) * 0.01 / next->costSaved;
     const QString cost = metric == CostMetric::Macs ? Document::tr("MACs") : Document::tr("the size");
     const QString layer = shortName(toQString(next->layer));
-    if (perPercent < 0.005) return Document::tr("The next 1 % of %1: next to nothing, from %2.").arg(cost, layer);
+    if (perPercent < 0.005) return Document::tr("The next 1 % of %1: about 0, from %2.").arg(cost, layer);
     return Document::tr("The next 1 % of %1: about %2, from %3.").arg(cost, lossText(perPercent), layer);
 }
 
@@ -283,7 +283,7 @@ QString latencyText(const LatencyChange& latency) {
 }
 
 QString latencyMethod(const LatencyChange& latency) {
-    return Document::tr("median of %n run(s) taken in turns, one thread, batch %1", nullptr, latency.runs)
+    return Document::tr("median of %n interleaved run(s), one thread, batch %1", nullptr, latency.runs)
         .arg(latency.batch);
 }
 
@@ -292,7 +292,7 @@ QString activationsText(const EngineCosts& costs) {
     const auto change = [](std::int64_t before, std::int64_t after) {
         return plots::bytesText(double(before)) + u" → "_s + plots::bytesText(double(after));
     };
-    return Document::tr("activations of a sample %1, at most %2 of them alive at once")
+    return Document::tr("activations per sample %1, peak %2")
         .arg(change(costs.activationsBefore->writtenBytes, costs.activationsAfter->writtenBytes),
              change(costs.activationsBefore->peakBytes, costs.activationsAfter->peakBytes));
 }
@@ -338,12 +338,12 @@ QString flowSentence(const Document& document) {
 }
 
 QString compressionSentence(const CompressionView* view, const Document& document) {
-    if (!view) return Document::tr("How far can each layer shrink, and for how little?");
+    if (!view) return Document::tr("The sensitivity of the layers is not known yet.");
     const int all = view->compressibleCount();
-    if (all == 0) return Document::tr("No layer of this model can be compressed this way.");
+    if (all == 0) return Document::tr("No layer of this model can be compressed with these methods.");
     const CompressionPlan plan = effectivePlan(document.state().plan);
     if (plan.choices.empty())
-        return Document::tr("%n layer(s) can shrink. Suggest ratios, or click in the map.", nullptr, all);
+        return Document::tr("%n layer(s) can be compressed. Suggest ratios, or click in the map.", nullptr, all);
     const bool isSize = document.state().compression.target == TargetKind::Size;
     const PlanMeasurement* measured = document.measurement();
     const PlanPrediction predicted = predictPlan(view->table(), plan);

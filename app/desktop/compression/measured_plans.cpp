@@ -87,7 +87,7 @@ MeasuredPlans::MeasuredPlans(QWidget* parent)
     m_list->setMinimumHeight(44);
     m_list->header()->setMinimumSectionSize(24);
     m_adopt->setObjectName(u"adoptMeasuredPlan"_s);
-    m_adopt->setToolTip(tr("Makes the selected plan the one being edited; undo brings yours back"));
+    m_adopt->setToolTip(tr("Makes the selected plan the edited plan; undo restores the former one"));
     auto* row = new QHBoxLayout;
     row->addWidget(m_title, 1);
     row->addWidget(m_adopt);
@@ -119,9 +119,9 @@ void MeasuredPlans::setPlans(const std::vector<const PlanMeasurement*>& plans, i
         };
         show(kNumber, QString::number(index + 1), index + 1);
         QString name = plan.label.isEmpty() ? tr("measured plan") : plan.label;
-        if (index == current) name = tr("● %1", "the plan being edited").arg(name);
+        if (index == current) name = tr("● %1", "the edited plan").arg(name);
         show(kPlan, name, {});
-        if (index == current) item->setToolTip(kPlan, tr("%1: the plan being edited").arg(name.mid(2)));
+        if (index == current) item->setToolTip(kPlan, tr("%1: the edited plan").arg(name.mid(2)));
         show(kCost, tr("%1 %").arg(number(100 * plan.macsRatio)), plan.macsRatio);
         const auto decisive = decisiveScore(plan.score);
         show(kScore, scoreText(plan.score), decisive ? decisive->value : -1.0);

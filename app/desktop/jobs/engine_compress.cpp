@@ -205,7 +205,7 @@ Result<std::shared_ptr<const CompressedModel>> prepareCompressed(const LoadedMod
     CompressedModel result;
     result.step = step;
     result.report = std::move(outcome.report);
-    job.begin("looking at the result", 2);
+    job.begin("inspecting the result", 2);
     auto prepared = prepareModel(std::make_shared<const Model>(std::move(outcome.model)), original.path, job);
     if (!prepared) return fail(prepared.error());
     prepared->fileBytes = original.fileBytes;

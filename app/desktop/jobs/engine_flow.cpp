@@ -19,7 +19,7 @@ Result<std::shared_ptr<const Dataset>> openSamples(const FlowRequest& request, i
 Result<Score> scoreOriginal(const FlowRequest& request, const Dataset& evaluation, const JobContext& job) {
     const auto executor = Executor::create(*request.compress.original->model);
     if (!executor) return fail(executor.error());
-    job.begin("scoring the network as it is", 0);
+    job.begin("scoring the uncompressed network", 0);
     auto score = evaluate(*executor, *executor, evaluation, {request.compress.step.options.threads, 8}, job);
     if (score && request.sweep.setup.metric == SensitivityMetric::Top1 && !score->top1)
         return fail(ErrorCode::InvalidArgument, "Top-1 accuracy needs labels, and the data have none.",

@@ -119,9 +119,11 @@ Result<ExportSummary> exportQdq(const QuantizeRequest& request, std::uintmax_t b
     if (!outcome) return fail(outcome.error());
     auto written = exportModel(outcome->model, request.data.preprocess, bytesBefore, path, job);
     if (!written) return fail(written.error());
-    written->text += u' ' + translated("%1 weights are integers, %2 activations carry their grid.")
-                                .arg(outcome->report.weights)
-                                .arg(outcome->report.activations);
+    written->text +=
+        u' ' +
+        translated("%1 weights are stored as integers, %2 activations have QuantizeLinear and DequantizeLinear nodes.")
+            .arg(outcome->report.weights)
+            .arg(outcome->report.activations);
     return written;
 }
 

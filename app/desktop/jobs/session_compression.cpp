@@ -125,7 +125,7 @@ void Session::suggestPlan() {
     m_suggestJob = m_jobs.start<SolvedPlan>(
         this, u"suggest"_s, tr("Suggest ratios"),
         [original = m_document.loaded(), table, options](const JobContext& context) -> Result<SolvedPlan> {
-            context.begin("removing channels to see what they save", 0);
+            context.begin("computing the cost of the pruned network", 0);
             return solvePlanFor(*original->model, *table, options);
         },
         [this, original = m_document.loaded()](std::shared_ptr<const SolvedPlan> exact) {
@@ -158,7 +158,7 @@ void Session::adoptSuggestion(const SolvedPlan& solved) {
 bool Session::hasPlanToCompress() {
     if (!m_document.hasModel()) return false;
     if (!m_document.editedCompression().plan.choices.empty()) return true;
-    emit noticed(tr("The plan leaves every layer alone."), tr("Suggest ratios, or click in the map to choose one."));
+    emit noticed(tr("The plan compresses no layer."), tr("Suggest ratios, or click in the map to choose one."));
     return false;
 }
 
@@ -223,7 +223,7 @@ void Session::saveRecipe(const QString& path) {
         recipe.steps.emplace_back(QuantizeStep{measured->settings});
     if (recipe.steps.empty())
         return report(tr("Saving the recipe"), Error{ErrorCode::InvalidArgument,
-                                                     "There is no step yet that a recipe could hold.",
+                                                     "The recipe has no steps.",
                                                      "Choose ratios, apply the equalization or measure quantization.",
                                                      {}});
     if (auto written = writeFileAtomic(toPath(path), toJson(recipe)); !written)

@@ -52,7 +52,7 @@ void Session::saveWorkspace(const QString& path) {
     m_workspacePath = absolute;
     m_document.undoStack()->setClean();
     emit workspaceChanged();
-    emit exported(absolute, tr("model, data and decisions; results are computed again."));
+    emit exported(absolute, tr("model, data, options and plans; results are computed again."));
 }
 
 void Session::openWorkspace(const QString& path) {
@@ -72,7 +72,7 @@ void Session::openWorkspace(const QString& path) {
             emit workspaceChanged();
             if (saved->isOutdated(*m_document.loaded()->model))
                 emit noticed(tr("The model changed since the workspace was saved."),
-                             tr("What was decided is kept; measure again before you trust it."));
+                             tr("Options and plans are kept. Measure again: earlier results are of the other model."));
             loadDataIfNeeded();
             compressIfNeeded();
             equalizeIfNeeded();

@@ -31,7 +31,7 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
       m_session(session),
       m_relu6(new QComboBox(this)),
       m_absorb(new QCheckBox(tr("Absorb high biases"), this)),
-      m_constants(new QCheckBox(tr("Silence constant channels"), this)),
+      m_constants(new QCheckBox(tr("Fold constant channels"), this)),
       m_iterations(new QSpinBox(this)),
       m_preview(new QPushButton(symbolicIcon(u"preview"_s), tr("Preview"), this)),
       m_apply(new QPushButton(symbolicIcon(u"apply"_s), tr("Apply"), this)),
@@ -41,23 +41,24 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     setObjectName(u"equalizePanel"_s);
     m_relu6->setObjectName(u"relu6Mode"_s);
     m_relu6->setAccessibleName(tr("ReLU6 handling"));
-    m_relu6->addItem(tr("Exact: a cap per channel"));
+    m_relu6->addItem(tr("Exact: per-channel clip"));
     m_relu6->addItem(tr("Replace by ReLU"));
-    m_relu6->addItem(tr("Leave alone"));
+    m_relu6->addItem(tr("Skip"));
     m_relu6->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
     m_relu6->setToolTip(
-        tr("Exact keeps the float function: clip(x, 0, 6) becomes a cap of its own for each channel.\n"
+        tr("Exact keeps the float function: clip(x, 0, 6) becomes a clip with an upper bound per channel.\n"
            "Replacing ReLU6 by ReLU is simpler but changes what the network computes.\n"
-           "Leaving it alone skips the pairs that ReLU6 joins."));
+           "Skip leaves the pairs that ReLU6 joins unequalized."));
     m_absorb->setObjectName(u"absorbBias"_s);
-    m_absorb->setToolTip(tr("Moves biases that equalization made large into the next layer"));
+    m_absorb->setToolTip(tr("Moves the large biases that equalization causes into the next layer"));
     m_constants->setObjectName(u"silenceConstants"_s);
     m_constants->setToolTip(
-        tr("Moves channels that provably never change into the next bias and zeroes the weights that read them"));
+        tr("Adds the output of channels that are constant for every input to the next bias and zeroes the weights that "
+           "read them"));
     m_iterations->setObjectName(u"iterations"_s);
-    m_iterations->setAccessibleName(tr("Most sweeps over all pairs"));
+    m_iterations->setAccessibleName(tr("Iterations over all pairs, at most"));
     m_iterations->setRange(1, 200);
-    m_iterations->setToolTip(tr("Sweeps over all pairs, at most; it ends early when nothing moves any more"));
+    m_iterations->setToolTip(tr("Iterations over all pairs, at most; stops early when the scales no longer change"));
     m_preview->setObjectName(u"previewEqualization"_s);
     m_preview->setToolTip(tr("Computes the ranges after equalization; the model stays as it is"));
     m_apply->setObjectName(u"applyEqualization"_s);
@@ -69,7 +70,7 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     form->setSpacing(8);
     form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
     form->addRow(tr("ReLU6"), m_relu6);
-    form->addRow(tr("Sweeps"), m_iterations);
+    form->addRow(tr("Iterations"), m_iterations);
     auto* buttons = new QHBoxLayout;
     buttons->setSpacing(8);
     buttons->addWidget(m_preview, 1);
@@ -120,13 +121,13 @@ void EqualizePanel::connectControls() {
     });
     connect(m_constants, &QCheckBox::toggled, this, [this, &document](bool on) {
         if (m_isRefreshing) return;
-        document.edit(on ? tr("Silence constant channels") : tr("Keep constant channels"),
+        document.edit(on ? tr("Fold constant channels") : tr("Keep constant channels"),
                       [on](DocumentState& state) { state.equalize.shouldSilenceConstantChannels = on; });
     });
     connect(m_iterations, &QSpinBox::valueChanged, this, [this, &document](int value) {
         if (m_isRefreshing) return;
         document.edit(
-            tr("At most %n sweep(s)", nullptr, value),
+            tr("At most %n iteration(s)", nullptr, value),
             [value](DocumentState& state) { state.equalize.iterations = value; }, kIterationsMergeId);
     });
     connect(m_pairs, &PairModel::exclusionRequested, this, [this, &document](const QString& layer, bool isExcluded) {

@@ -81,7 +81,7 @@ void InspectorPanel::refresh() {
     const Document& document = m_session.document();
     const QStringList& layers = m_session.selection().layers();
     if (!document.hasModel())
-        m_text->setHtml(paragraph(tr("Open a model to see what it is made of.")));
+        m_text->setHtml(paragraph(tr("Open a model to see its facts.")));
     else if (layers.isEmpty())
         m_text->setHtml(modelHtml());
     else
@@ -153,7 +153,7 @@ QString InspectorPanel::compressionHtml(const QString& name) const {
             if (each.name != wanted) continue;
             if (!each.skipped.empty()) return heading(tr("Compression")) + paragraph(toQString(each.skipped));
             rows += row(tr("Reached"), tr("%1 %").arg(QLocale().toString(100 * each.ratio, 'f', 1)));
-            if (each.sqnrDb) rows += row(tr("Own SQNR after"), decibels(each.sqnrDb));
+            if (each.sqnrDb) rows += row(tr("Local SQNR after"), decibels(each.sqnrDb));
         }
     return rows.isEmpty() ? rows : heading(tr("Compression")) + table(rows);
 }
@@ -170,12 +170,12 @@ QString InspectorPanel::rangesHtml(const QString& name) const {
     };
     QString html = heading(after ? tr("Weights, before → after equalization") : tr("Weights"));
     html += table(row(tr("Channels"), QLocale().toString(static_cast<qlonglong>(before->min.size()))) +
-                  line(tr("Range"), spanText) + line(tr("Widest / median"), imbalance) +
-                  line(tr("Bits used (median)"), bitsText));
-    if (!after && before->imbalance() > 8)
+                  line(tr("Range"), spanText) + line(tr("Largest / median range"), imbalance) +
+                  line(tr("Effective bits (median)"), bitsText));
+    if (!after && before->imbalance() > kUnevenRatio)
         html +=
-            paragraph(tr("One channel is much wider than the others, so a grid shared by the tensor gives them few "
-                         "of its steps. Equalization or per-channel grids mend that."));
+            paragraph(tr("The largest channel range is far above the median: with one scale for the tensor the other "
+                         "channels use few integer steps. Equalize, or use per-channel scales."));
     return html;
 }
 
@@ -186,9 +186,9 @@ QString InspectorPanel::quantizationHtml(const QString& name) const {
     const auto noise = std::ranges::find(result->layers, name, &LayerNoise::layer);
     if (noise == result->layers.end()) return {};
     QString rows =
-        row(tr("Own SQNR"), decibels(noise->localDb)) + row(tr("Total SQNR"), decibels(noise->accumulatedDb));
-    if (!noise->weightGrid.isEmpty()) rows += row(tr("Weight grid"), noise->weightGrid);
-    if (!noise->outputGrid.isEmpty()) rows += row(tr("Output grid"), noise->outputGrid);
+        row(tr("Local SQNR"), decibels(noise->localDb)) + row(tr("Accumulated SQNR"), decibels(noise->accumulatedDb));
+    if (!noise->weightGrid.isEmpty()) rows += row(tr("Weight encoding"), noise->weightGrid);
+    if (!noise->outputGrid.isEmpty()) rows += row(tr("Output encoding"), noise->outputGrid);
     return heading(document.isQuantizationFresh() ? tr("Quantization") : tr("Quantization (out of date)")) +
            table(rows);
 }

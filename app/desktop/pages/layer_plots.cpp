@@ -43,7 +43,7 @@ LayerPlots::LayerPlots(Session& session, QWidget* parent)
     add(m_bias, tr("Biases"), u"biasGrowth"_s, tr("This layer has no bias."));
     m_order->setObjectName(u"channelOrder"_s);
     m_order->setAccessibleName(tr("Order of the channels"));
-    m_order->addItems({tr("By index"), tr("Widest first")});
+    m_order->addItems({tr("By index"), tr("Largest range first")});
     m_tabs->setCornerWidget(m_order);
     auto* layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);

@@ -130,8 +130,8 @@ void OverviewPage::updateNextStep() {
     Document& document = m_session.document();
     if (!document.hasModel()) return;
     const auto quantization = document.isQuantizationFresh() ? document.quantization() : nullptr;
-    const auto wasted = std::ranges::count_if(document.loaded()->ranges,
-                                              [](const ChannelRanges& ranges) { return ranges.imbalance() > 8; });
+    const auto wasted = std::ranges::count_if(
+        document.loaded()->ranges, [](const ChannelRanges& ranges) { return ranges.imbalance() > kUnevenRatio; });
     if (quantization) {
         m_nextStage = static_cast<int>(Stage::Quantization);
         m_nextText->setText(diagnosisSentence(*quantization, document.otherQuantization().get()));
@@ -148,10 +148,10 @@ void OverviewPage::updateNextStep() {
         m_nextStage = static_cast<int>(Stage::Ranges);
         m_nextText->setText(
             wasted > 0
-                ? tr("In %n layer(s) one channel is over 8 times as wide as the middle one: a shared 8-bit grid "
-                     "leaves little for the rest. Next: equalize.",
+                ? tr("In %n layer(s) the largest channel range is over 8 times the median: with one 8-bit scale for "
+                     "the tensor the other channels use few steps. Next: equalize.",
                      nullptr, static_cast<int>(wasted))
-                : tr("The channels are even enough for a shared grid. Next: look at the ranges, then quantize."));
+                : tr("No layer has uneven channel ranges. Next: look at the ranges, then quantize."));
         m_nextButton->setText(tr("Equalize"));
     }
 }

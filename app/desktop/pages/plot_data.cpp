@@ -76,7 +76,7 @@ void addPlan(const Document& document, const CompressibleLayer& layer, LayerRow&
     const bool canNothing = !layer.can(CompressionMethod::SpatialSvd) && !layer.can(CompressionMethod::WeightSvd) &&
                             !layer.can(CompressionMethod::ChannelPruning);
     row.isPlanLocked = choice && choice->isLocked;
-    row.planMethod = canNothing ? Document::tr("cannot") : Document::tr("left alone");
+    row.planMethod = canNothing ? Document::tr("cannot") : Document::tr("not compressed");
     if (canNothing) row.planReason = whyNot(layer);
     if (!choice || choice->ratio >= 1) return;
     LayerChoice used = *choice;

@@ -49,10 +49,10 @@ QuantizationPage::QuantizationPage(Session& session, QWidget* parent)
     m_headline->setObjectName(u"quantizationHeadline"_s);
     m_action->setObjectName(u"quantizationNext"_s);
     m_bars->setObjectName(u"diagnosisBars"_s);
-    m_bars->setEmptyText(tr("Run to see what weights and activations cost, apart and together."));
+    m_bars->setEmptyText(tr("Run to see the loss by weights, by activations and by both."));
     m_bars->setMinimumHeight(150);
     m_profile->setObjectName(u"sqnrProfile"_s);
-    m_profile->setEmptyText(tr("Run to see in which layers the noise comes in."));
+    m_profile->setEmptyText(tr("Run to see the SQNR of every layer."));
     m_profile->setMinimumHeight(150);
     m_profile->setThreshold(kLowSqnrDb);
 
@@ -104,7 +104,8 @@ void QuantizationPage::refresh() {
     m_action->setVisible(document.hasModel() && !document.isEqualizeApplied() && result != nullptr);
     m_action->setText(tr("Equalize"));
     if (!result) {
-        m_headline->setText(m_session.isQuantizing() ? tr("Measuring …") : tr("Where does low precision hurt?"));
+        m_headline->setText(m_session.isQuantizing() ? tr("Measuring …")
+                                                     : tr("The loss by quantization is not measured yet."));
         m_details->setText(
             document.state().data.path.isEmpty()
                 ? tr("Choose data on the left, then run.")

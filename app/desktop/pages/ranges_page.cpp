@@ -106,7 +106,8 @@ void RangesPage::refreshBadge() {
     if (m_session.isEqualizing())
         return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Comparing float outputs …"));
     if (!shown)
-        return m_badge->setVerdict(StatusBadge::Verdict::None, tr("Preview to prove that the outputs stay the same"));
+        return m_badge->setVerdict(StatusBadge::Verdict::None,
+                                   tr("Preview compares the float outputs before and after"));
     const EquivalenceText proof = equivalenceText(*shown);
     const auto verdict = proof.verdict == EquivalenceText::Verdict::Good   ? StatusBadge::Verdict::Good
                          : proof.verdict == EquivalenceText::Verdict::Fair ? StatusBadge::Verdict::Fair

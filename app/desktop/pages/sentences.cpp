@@ -47,13 +47,13 @@ qsizetype unevenCount(const std::vector<ChannelRanges>& ranges) {
 QString rangesSentence(const LoadedModel& loaded, const EqualizedModel* after) {
     const auto before = unevenCount(loaded.ranges);
     if (!after)
-        return before == 0 ? Document::tr("The channels of every layer are fairly even.")
-                           : Document::tr("%n layer(s) waste the integer grid on one wide channel.", nullptr,
-                                          static_cast<int>(before));
+        return before == 0 ? Document::tr("No layer has uneven channel ranges.")
+                           : Document::tr("In %n layer(s) the largest channel range is over 8 times the median.",
+                                          nullptr, static_cast<int>(before));
     const auto equalized = std::ranges::count_if(after->report.pairs, &EqualizedPair::isEqualized);
     const auto left = unevenCount(after->ranges);
     return Document::tr("%n pair(s) equalized", nullptr, static_cast<int>(equalized)) + u": "_s +
-           (before == 0 && left == 0 ? Document::tr("the channels were fairly even before.")
+           (before == 0 && left == 0 ? Document::tr("no layer had uneven channel ranges before.")
             : before == left ? Document::tr("%n layer(s) are uneven before and after.", nullptr, static_cast<int>(left))
                              : Document::tr("uneven layers go from %1 to %2.").arg(before).arg(left));
 }
@@ -96,12 +96,14 @@ QString percentDiagnosis(const QuantizationResult& result, double floating, doub
     const auto& interval = result.floating.top1Interval;
     const double noise = interval ? (interval->high - interval->low) / 2 : 0.5;
     if (loss <= std::max(0.5, std::min(noise, 1.0)))
-        return Document::tr("Quantization costs next to nothing (%1 points): this model is ready to export.")
+        return Document::tr("Quantization costs %1 points: this model is ready to export.")
             .arg(points(std::max(0.0, loss)));
     if (weightLoss > 2 * std::max(activationLoss, 0.0)) {
         const QString text = Document::tr("Weights cost %1 points, activations %2.")
                                  .arg(points(weightLoss), points(std::max(0.0, activationLoss)));
-        if (!result.equalized) return text + u' ' + Document::tr("Equalize first: uneven channels share one grid.");
+        if (!result.equalized)
+            return text + u' ' +
+                   Document::tr("Equalize first: with one scale per tensor the largest channel range decides.");
         if (!result.settings.isPerChannel)
             return text + u' ' +
                    Document::tr("Equalization is applied; per-channel weights are the next thing to try.");
@@ -113,8 +115,8 @@ QString percentDiagnosis(const QuantizationResult& result, double floating, doub
                    "more calibration samples.")
             .arg(points(activationLoss), points(std::max(0.0, weightLoss)));
     return Document::tr(
-               "Weights cost %1 points and activations %2. Cure the weights first, then look at the layers "
-               "with the lowest own SQNR.")
+               "Weights cost %1 points and activations %2. Improve the weights first, then look at the layers "
+               "with the lowest local SQNR.")
         .arg(points(std::max(0.0, weightLoss)), points(std::max(0.0, activationLoss)));
 }
 
@@ -135,7 +137,7 @@ QString diagnosisSentence(const QuantizationResult& result, const QuantizationRe
             percentDiagnosis(result, result.prepared ? result.prepared->agreement.value_or(100) : 100,
                              *result.weightsOnly.agreement, *result.activationsOnly.agreement, *result.both.agreement);
     else if (result.both.sqnrDb)
-        text = Document::tr("The quantized output keeps %1 dB of signal over noise.").arg(points(*result.both.sqnrDb));
+        text = Document::tr("The quantized output has an SQNR of %1 dB.").arg(points(*result.both.sqnrDb));
     if (!other) return text;
     const auto now = decisiveScore(result.both);
     const auto then = decisiveScore(other->both);

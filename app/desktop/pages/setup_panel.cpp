@@ -115,20 +115,19 @@ QWidget* SetupPanel::createSettingsPart() {
     m_activationBits->setObjectName(u"activationBits"_s);
     m_activationBits->setAccessibleName(tr("Bits of activations"));
     m_granularity->setObjectName(u"granularity"_s);
-    m_granularity->setAccessibleName(tr("Grid of weights"));
-    m_granularity->addItems({tr("One for the tensor"), tr("One per channel")});
+    m_granularity->setAccessibleName(tr("Granularity of the weights"));
+    m_granularity->addItems({tr("Per tensor"), tr("Per channel")});
     m_scheme->setObjectName(u"rangeScheme"_s);
-    m_scheme->setAccessibleName(tr("How ranges are chosen"));
-    m_scheme->addItems({tr("Smallest and largest"), tr("Best SQNR"), tr("Percentile"), tr("Least squared error"),
-                        tr("Least entropy loss")});
+    m_scheme->setAccessibleName(tr("Range scheme"));
+    m_scheme->addItems({tr("Min-max"), tr("SQNR"), tr("Percentile"), tr("MSE"), tr("Entropy (KL)")});
     for (QComboBox* box : {m_preset, m_granularity, m_scheme}) makeShrinkable(box);
     m_symmetric->setObjectName(u"symmetricWeights"_s);
     auto* form = plainForm();
     form->addRow(tr("Preset"), m_preset);
     form->addRow(tr("Weights"), m_weightBits);
     form->addRow(tr("Activations"), m_activationBits);
-    form->addRow(tr("Weight grid"), m_granularity);
-    form->addRow(tr("Ranges"), m_scheme);
+    form->addRow(tr("Granularity"), m_granularity);
+    form->addRow(tr("Range scheme"), m_scheme);
     form->addRow(QString(), m_symmetric);
     part->setLayout(form);
     return part;
@@ -188,11 +187,11 @@ void SetupPanel::connectSettings() {
             kActivationBitsId);
     });
     connect(m_granularity, &QComboBox::currentIndexChanged, this, [this, edit](int index) {
-        edit(tr("Weight grid: %1").arg(m_granularity->itemText(index)),
+        edit(tr("Granularity: %1").arg(m_granularity->itemText(index)),
              [index](auto& settings) { settings.isPerChannel = index == 1; });
     });
     connect(m_scheme, &QComboBox::currentIndexChanged, this, [this, edit](int index) {
-        edit(tr("Ranges: %1").arg(m_scheme->itemText(index)),
+        edit(tr("Range scheme: %1").arg(m_scheme->itemText(index)),
              [index](auto& settings) { settings.scheme = static_cast<RangeScheme>(index); });
     });
     connect(m_symmetric, &QCheckBox::toggled, this, [edit](bool on) {

@@ -57,9 +57,10 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
     column->setContentsMargins(24, 32, 24, 24);
     column->setSpacing(8);
     column->addWidget(label(tr("Make a trained network ready for fixed-point hardware"), 1.7, false, content));
-    column->addWidget(label(tr("See which channels waste the integer grid, equalize them without changing the network, "
-                               "and measure what 8 bits cost. Nothing leaves this computer."),
-                            1.0, true, content));
+    column->addWidget(
+        label(tr("See uneven channel ranges, equalize them without changing the network's function, compress "
+                 "layers, and measure the accuracy at 8 bits. Nothing leaves this computer."),
+              1.0, true, content));
     column->addSpacing(16);
 
     auto* zone = new DropZone(content);
@@ -82,7 +83,7 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
     buttons->addWidget(sample);
     buttons->addStretch(1);
     zoneLayout->addLayout(buttons);
-    auto* what = label(tr("The sample is a small classifier that loses nearly everything at 8 bits, and gets it back."),
+    auto* what = label(tr("The sample classifier loses most of its accuracy at 8 bits; equalization restores it."),
                        0.95, true, zone);
     what->setAlignment(Qt::AlignCenter);
     zoneLayout->addWidget(what);

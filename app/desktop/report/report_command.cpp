@@ -101,7 +101,7 @@ tl::expected<Command, QString> read(const QCommandLineParser& parser) {
     command.request.shouldCompare = !parser.isSet(u"no-comparison"_s);
     const QString paper = parser.value(u"paper"_s).toLower();
     if (paper != "a4"_L1 && paper != "letter"_L1)
-        return tl::unexpected(tr("“%1” is no paper: a4 and letter are known.").arg(paper));
+        return tl::unexpected(tr("Unknown paper size “%1”. Use a4 or letter.").arg(paper));
     command.isLetter = paper == "letter"_L1;
     const auto absolute = [&parser](const QString& option) {
         const QString path = parser.value(option);

@@ -112,10 +112,9 @@ void addEngineCosts(Table& table, const EngineCosts& costs) {
         const auto row = [&](const QString& label, std::int64_t before, std::int64_t after) {
             table.rows.push_back({label, bytesOf(before), bytesOf(after), remains(double(before), double(after))});
         };
-        row(tr("Activations that a sample writes, float32"), costs.activationsBefore->writtenBytes,
+        row(tr("Activations written per sample, float32"), costs.activationsBefore->writtenBytes,
             costs.activationsAfter->writtenBytes);
-        row(tr("Activations alive at once, at most"), costs.activationsBefore->peakBytes,
-            costs.activationsAfter->peakBytes);
+        row(tr("Peak activation memory"), costs.activationsBefore->peakBytes, costs.activationsAfter->peakBytes);
     }
     if (!costs.latency) return;
     const auto milliseconds = [](double value) { return tr("%1 ms").arg(QLocale().toString(value, 'f', 2)); };
@@ -371,7 +370,7 @@ QString noteText(const Shown& shown, const CompressionView* view) {
         sentences << tr("Output SQNR: of the layer's output on the calibration samples, after the refit.");
     if (shown.result && shown.result->report.activationsAfter)
         sentences << tr(
-            "Activations are counted as the engine fuses layers: the outputs of fused layers, once each; alive at once "
+            "Activations are counted as the engine fuses layers: the outputs of fused layers, once each; peak "
             "is what a layer reads and writes and what is read later.");
     if (shown.result && shown.result->report.latency)
         sentences << tr(
@@ -436,7 +435,7 @@ QString compressionFinding(const Document& document) {
         return layer.can(CompressionMethod::SpatialSvd) || layer.can(CompressionMethod::WeightSvd) ||
                layer.can(CompressionMethod::ChannelPruning);
     });
-    return text + tr("; %1 of %2 layers that can shrink are smaller.").arg(compressedLayers(report)).arg(all);
+    return text + tr("; %1 of %2 compressible layers are smaller.").arg(compressedLayers(report)).arg(all);
 }
 
 void addUncompressed(Table& table, const Document& document) {
@@ -486,7 +485,8 @@ Section compressionSection(const Document& document) {
     else if (seen)
         say(compressionSentence(seen, document), Style::Lead);
     if (shown && !shown->isApplied)
-        say(tr("The plan shown is being edited: it is not a step of the recipe, and what follows was not compressed."),
+        say(tr("The plan shown is a draft: it is not a step of the recipe, and the following sections are of the "
+               "uncompressed network."),
             Style::Warning);
     if (shown && shown->isApplied && !shown->result)
         say(tr("The compression of the recipe is not computed yet: only its plan is known."), Style::Warning);

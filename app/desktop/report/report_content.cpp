@@ -92,10 +92,10 @@ Table beforeAfterTable(const Document& document) {
     };
     const auto& before = document.base()->ranges;
     table.rows.push_back(
-        {tr("Layers whose widest channel is over 8 times the median one"), uneven(before), uneven(after->ranges)});
+        {tr("Layers whose largest channel range is over 8 times the median"), uneven(before), uneven(after->ranges)});
     table.rows.push_back(
-        {tr("Widest over median channel of the most uneven layer"), widest(before), widest(after->ranges)});
-    table.rows.push_back({tr("Bits of 8 that the median channel uses, median layer"),
+        {tr("Largest / median channel range of the most uneven layer"), widest(before), widest(after->ranges)});
+    table.rows.push_back({tr("Effective bits of the median channel (of 8), median over layers"),
                           fixedOrDash(middleBits(before), 1), fixedOrDash(middleBits(after->ranges), 1)});
     const auto shown = document.quantization();
     if (const auto twin = unequalizedTwin(document)) {
@@ -138,13 +138,13 @@ Table worstLayers(const Document& document, const QuantizationResult& result) {
         if (layer.localDb && std::isfinite(*layer.localDb)) layers.push_back(&layer);
     std::ranges::stable_sort(layers, {}, [](const LayerNoise* layer) { return *layer->localDb; });
     if (layers.size() > kMost) layers.resize(kMost);
-    Table table{tr("Layers with the lowest own SQNR"),
+    Table table{tr("Layers with the lowest local SQNR"),
                 {{tr("Layer"), Column::Kind::Name},
                  {tr("Operator"), Column::Kind::Text},
-                 {tr("own SQNR")},
-                 {tr("in network")},
-                 {tr("Weight grid"), Column::Kind::Text},
-                 {tr("Output grid"), Column::Kind::Text}},
+                 {tr("local SQNR")},
+                 {tr("accumulated SQNR")},
+                 {tr("Weight encoding"), Column::Kind::Text},
+                 {tr("Output encoding"), Column::Kind::Text}},
                 {}};
     for (const LayerNoise* layer : layers) {
         const LayerInfo* info = document.layer(layer->layer);
@@ -169,7 +169,7 @@ void addFindings(Section& section, const Document& document) {
         bullet(
             diagnosisSentence(*result, document.isQuantizationFresh() ? document.otherQuantization().get() : nullptr));
     if (!loaded.inspection.unsupported.empty())
-        bullet(tr("%n operator(s) cannot be run here; see “What was left alone”.",
+        bullet(tr("%n operator(s) cannot be run here; see “What was skipped”.",
                   static_cast<int>(loaded.inspection.unsupported.size())));
     if (equalized && !document.isEqualizeApplied())
         bullet(tr("The equalization shown is a preview: it is not a step of the recipe."), Style::Warning);
@@ -328,8 +328,8 @@ Section quantizationSection(const Document& document) {
         dropEmptyColumns(worst);
         section.blocks.emplace_back(std::move(worst));
         section.blocks.emplace_back(paragraph(
-            tr("Own SQNR: only this layer is quantized, its inputs are float. In network: everything before it is "
-               "quantized too. Measured on %1 samples.")
+            tr("Local SQNR: only this layer is quantized, its inputs are float. Accumulated SQNR: all layers up to it "
+               "are quantized. Measured on %1 samples.")
                 .arg(result->layerSamples),
             Style::Note));
     }

@@ -68,10 +68,10 @@ Result<ReportFacts::Data> describeData(const Model& model, const QString& prepro
 
 QString settingsText(const QuantizationSettings& settings) {
     static const std::map<RangeScheme, const char*> schemes{{RangeScheme::MinMax, "min-max ranges"},
-                                                            {RangeScheme::Sqnr, "ranges of least noise (SQNR)"},
+                                                            {RangeScheme::Sqnr, "SQNR ranges"},
                                                             {RangeScheme::Percentile, "percentile ranges"},
-                                                            {RangeScheme::Mse, "ranges of least squared error"},
-                                                            {RangeScheme::Entropy, "ranges of least divergence"}};
+                                                            {RangeScheme::Mse, "MSE ranges"},
+                                                            {RangeScheme::Entropy, "entropy (KL) ranges"}};
     QStringList parts{tr("%1-bit weights").arg(settings.weightBits),
                       settings.hasSymmetricWeights ? tr("symmetric") : tr("asymmetric"),
                       settings.isPerChannel ? tr("one scale per channel") : tr("one scale per tensor"),
@@ -83,10 +83,10 @@ QString settingsText(const QuantizationSettings& settings) {
 }
 
 QString settingsText(const EqualizeOptions& options) {
-    static const std::map<CapMode, const char*> caps{{CapMode::Exact, "ReLU6 kept exactly by caps per channel"},
+    static const std::map<CapMode, const char*> caps{{CapMode::Exact, "ReLU6 kept exactly by per-channel clips"},
                                                      {CapMode::Replace, "ReLU6 replaced by ReLU"},
-                                                     {CapMode::Skip, "layers around ReLU6 left alone"}};
-    QStringList parts{tr(caps.at(options.relu6)), tr("at most %n sweep(s)", options.iterations)};
+                                                     {CapMode::Skip, "layers around ReLU6 skipped"}};
+    QStringList parts{tr(caps.at(options.relu6)), tr("at most %n iteration(s)", options.iterations)};
     if (!options.shouldFoldBatchNorms) parts << tr("batch norms kept");
     parts << (options.shouldAbsorbBias ? tr("high biases absorbed") : tr("biases not absorbed"));
     if (!options.shouldSilenceConstantChannels) parts << tr("constant channels kept");
@@ -99,9 +99,9 @@ QString settingsText(const CompressStep& step, const CompressionReport* report) 
     QStringList parts;
     const std::size_t samples = report ? report->samples : 0;
     if (step.options.isPlain)
-        parts << tr("plain: AIMET's own methods, samples do not steer them");
+        parts << tr("plain: AIMET's methods, without data");
     else if (step.data.empty() || (report && samples == 0))
-        parts << tr("no samples: the weights alone decide");
+        parts << tr("no samples: weights only");
     else
         parts << (samples > 0 ? tr("fitted to %n sample(s)", static_cast<int>(samples)) : tr("fitted to samples"))
               << tr("at most %1 output positions of each").arg(step.options.positionsPerSample)
@@ -278,7 +278,7 @@ Section provenanceSection(const Document& document, const ReportFacts& facts, co
     const auto equalized = document.shownEqualized();
     if (equalized) {
         row(tr("Equalization"),
-            settingsText(equalized->options) + tr("; %n sweep(s) done", equalized->report.iterations));
+            settingsText(equalized->options) + tr("; %n iteration(s) done", equalized->report.iterations));
         row(tr("Proof"), equalized->equivalence && equalized->equivalence->isOnRandomInputs
                              ? tr("random inputs, uniform in −1 to 1, seed 1")
                              : tr("samples spread over the calibration data"));

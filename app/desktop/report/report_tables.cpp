@@ -106,12 +106,12 @@ Section layerSection(const Document& document) {
                  {tr("output"), Column::Kind::Text},
                  {tr("params")},
                  {tr("MACs")},
-                 {tr("widest / median")},
+                 {tr("largest / median range")},
                  {tr("after")},
-                 {tr("bits used")},
+                 {tr("effective bits")},
                  {tr("after")},
-                 {tr("own SQNR dB")},
-                 {tr("in net dB")}},
+                 {tr("local SQNR dB")},
+                 {tr("accum. SQNR dB")}},
                 {}};
     int left = 0;
     for (const LayerRow& row : layerRows(document, false)) {
@@ -131,15 +131,15 @@ Section layerSection(const Document& document) {
     addCost(section, *document.base(), plots::CostBars::Metric::Parameters, u"cost-parameters"_s, 72);
     section.blocks.emplace_back(std::move(table));
     QString note =
-        tr("Number in order of execution. Widest / median: largest over median channel range of the weights. "
-           "Bits used: effective bits of the median channel out of 8.");
+        tr("Number in order of execution. Ranges: largest magnitude of the weights of a channel. "
+           "Effective bits: of the median channel, out of 8.");
     if (left > 0) note += u' ' + tr("%n layer(s) without weights and multiplications are not listed.", left);
     section.blocks.emplace_back(paragraph(note, Style::Note));
     return section;
 }
 
 Section skippedSection(const Document& document) {
-    Section section{tr("What was left alone, and why"), {}};
+    Section section{tr("What was skipped, and why"), {}};
     const LoadedModel& loaded = *document.loaded();
     Table table{
         {},
@@ -154,7 +154,7 @@ Section skippedSection(const Document& document) {
     if (const auto equalized = document.shownEqualized()) lists = addPairs(table, equalized->report);
     if (const auto result = document.quantization()) addUnquantized(table, result->notQuantized);
     if (table.rows.empty())
-        section.blocks.emplace_back(paragraph(tr("Nothing: every step did all that it was asked to do.")));
+        section.blocks.emplace_back(paragraph(tr("Nothing was skipped.")));
     else
         section.blocks.emplace_back(std::move(table));
     for (const QString& list : lists) section.blocks.emplace_back(paragraph(list, Style::Note));

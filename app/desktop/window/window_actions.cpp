@@ -202,7 +202,7 @@ void MainWindow::createFileMenu() {
     file->addAction(start);
     file->addSeparator();
     auto* save = makeAction(this, tr("Save workspace"), u"saveWorkspaceAction"_s, {}, QKeySequence::Save,
-                            tr("Model, data and everything decided, to go on with later"));
+                            tr("Model, data, options and plans"));
     connect(save, &QAction::triggered, this, &MainWindow::saveWorkspace);
     auto* saveAs = makeAction(this, tr("Save workspace as …"), u"saveWorkspaceAsAction"_s, {}, QKeySequence::SaveAs);
     connect(saveAs, &QAction::triggered, this, &MainWindow::saveWorkspaceAs);
@@ -256,7 +256,7 @@ void MainWindow::createViewMenu(QMenu* menu) {
     themes->setObjectName(u"themeMenu"_s);
     auto* group = new QActionGroup(this);
     const Theme current = themeFromName(QSettings().value(u"theme"_s).toString());
-    const QStringList names{tr("Like the system"), tr("Light"), tr("Dark")};
+    const QStringList names{tr("Follow the system"), tr("Light"), tr("Dark")};
     for (int index = 0; index < names.size(); ++index) {
         const auto theme = static_cast<Theme>(index);
         auto* action = makeAction(this, names[index], u"theme_"_s + themeName(theme), {}, {});

@@ -45,7 +45,7 @@ PlotScene EffectiveBits::buildScene() const {
                             .arg(numberText(medianAfter, 2))
                       : tr("%1: the median channel uses %2 of %3 bits").arg(m_data.layer, before).arg(m_data.bits);
     scene.detail = m_data.isPerChannel ? tr("Per-channel encodings")
-                                       : tr("Per-tensor encoding: the widest channel sets the step for all");
+                                       : tr("Per-tensor encoding: the largest channel range sets the step for all");
     scene.summary = scene.title + u'.';
     return scene;
 }

@@ -175,7 +175,7 @@ QMenu* SavingsWaterfall::createContextMenu() {
     QMenu* menu = PlotView::createContextMenu();
     const PlotPoint* point = pointOfInterest();
     const QString key = point && point->key != kRest ? point->key : QString();
-    auto* exclude = new QAction(tr("&Leave this layer alone"), menu);
+    auto* exclude = new QAction(tr("&Do not compress this layer"), menu);
     exclude->setEnabled(!key.isEmpty());
     connect(exclude, &QAction::triggered, this, [this, key] { emit exclusionRequested(key); });
     QAction* first = menu->actions().value(0);

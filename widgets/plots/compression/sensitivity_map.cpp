@@ -23,7 +23,7 @@ double colourOf(double loss, double largest) {
 }  // namespace
 
 SensitivityMap::SensitivityMap(QWidget* parent) : PlotView(parent) {
-    setEmptyText(tr("Start a sensitivity sweep to see how far each layer can shrink."));
+    setEmptyText(tr("Predict or measure sensitivities to see how much each layer can be compressed."));
     rebuild();
 }
 
@@ -102,7 +102,7 @@ QString SensitivityMap::hoverOf(const SensitivityRow& row, std::size_t column) c
         text = text.arg(signedText(cell.change), m_data.unit);
         if (std::isfinite(cell.low) && std::isfinite(cell.high))
             text += u'\n' + tr("between %1 and %2").arg(signedText(cell.low), signedText(cell.high));
-        if (cell.isWithinNoise) text += u'\n' + tr("within noise: no loss is proven");
+        if (cell.isWithinNoise) text += u'\n' + tr("within the confidence interval of the score");
     }
     if (!cell.text.isEmpty()) text += u'\n' + cell.text;
     if (std::isfinite(row.chosenRatio)) text += u'\n' + tr("chosen: %1").arg(percentText(100.0 * row.chosenRatio));
@@ -147,7 +147,7 @@ QString SensitivityMap::finding() const {
             worstLoss = lossOf(cell);
             worstRatio = m_data.ratios[i];
         }
-    if (!worst) return tr("No layer loses anything beyond noise so far");
+    if (!worst) return tr("No measured loss exceeds its confidence interval so far");
     return (m_data.isHigherBetter ? tr("%1 is the most sensitive layer: %2 %3 lost at %4")
                                   : tr("%1 is the most sensitive layer: error %2 %3 at %4"))
         .arg(worst->label, numberText(worstLoss), m_data.unit, percentText(100.0 * worstRatio));

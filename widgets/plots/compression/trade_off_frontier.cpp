@@ -76,7 +76,7 @@ QString TradeOffFrontier::marginalSentence() const {
         const QString amount = tr("%1 %2").arg(numberText(std::max(0.0, loss), 2), unit);
         const QString step = percentText(1.0).replace(QStringLiteral(".0"), QString());
         const QString sentence =
-            loss < kNothing ? tr("The next %1 of %2 costs next to nothing").arg(step, m_data.costName)
+            loss < kNothing ? tr("The next %1 of %2 costs about 0").arg(step, m_data.costName)
                             : tr("The next %1 of %2 costs about %3").arg(step, m_data.costName, amount.trimmed());
         return m_data.cheapestLayer.isEmpty() ? sentence
                                               : tr("%1, cheapest from %2").arg(sentence, m_data.cheapestLayer);

@@ -7,7 +7,7 @@
 namespace equant::plots {
 
 SqnrProfile::SqnrProfile(QWidget* parent) : PlotView(parent) {
-    setEmptyText(tr("Simulate quantization to see where the signal meets noise."));
+    setEmptyText(tr("Simulate quantization to see the SQNR of every layer."));
     rebuild();
 }
 
@@ -47,7 +47,7 @@ QStringList SqnrProfile::culprits() const {
 
 PlotSeries SqnrProfile::arrows() const {
     PlotSeries arrows{
-        .name = tr("Largest local losses"), .mark = Mark::Arrows, .ink = {Role::Alert}, .isNavigable = false};
+        .name = tr("Lowest local SQNR"), .mark = Mark::Arrows, .ink = {Role::Alert}, .isNavigable = false};
     const double median = localMedian();
     QStringList names;
     for (const SqnrItem& item : m_data.layers) names += item.label;
@@ -117,13 +117,13 @@ PlotScene SqnrProfile::buildScene() const {
     const QString last =
         accumulated.points.empty()
             ? QString()
-            : tr("; %1 %2 are left at the end").arg(numberText(accumulated.points.back().y), m_data.unit);
+            : tr("; accumulated SQNR at the end %1 %2").arg(numberText(accumulated.points.back().y), m_data.unit);
     scene.title = worst.empty() ? tr("Accumulated quantization noise")
-                                : tr("%1 loses the most on its own (%2 %3)")
+                                : tr("%1 has the lowest local SQNR (%2 %3)")
                                       .arg(m_data.layers[worst.front()].label,
                                            numberText(m_data.layers[worst.front()].localDb), m_data.unit);
     scene.title += last;
-    scene.detail = tr("Higher is better; arrows fall from the local median");
+    scene.detail = tr("Higher is better; arrows start at the median of the local SQNR");
     scene.summary = scene.title + u'.';
     scene.series = {std::move(accumulated), std::move(local), arrows()};
     return scene;
