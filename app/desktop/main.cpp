@@ -49,6 +49,30 @@ bool asksForText(int argc, char** argv) {
                        [&](const char* text) { return std::find(kFlags.begin(), kFlags.end(), text) != kFlags.end(); });
 }
 
+void addOptions(QCommandLineParser& parser) {
+    parser.setApplicationDescription(
+        QCoreApplication::translate("main", "Makes trained networks ready for fixed-point hardware."));
+    parser.addHelpOption();
+    parser.addVersionOption();
+    const QCommandLineOption data(QStringLiteral("data"),
+                                  QCoreApplication::translate("main", "Data to calibrate and score on."),
+                                  QStringLiteral("path"));
+    const QCommandLineOption theme(
+        QStringLiteral("theme"), QCoreApplication::translate("main", "system, light or dark."), QStringLiteral("name"));
+    const QCommandLineOption sample(QStringLiteral("sample"),
+                                    QCoreApplication::translate("main", "Open the bundled sample."));
+    const QCommandLineOption shots(QStringLiteral("screenshots"),
+                                   QCoreApplication::translate("main", "Save a picture of every page and quit."),
+                                   QStringLiteral("folder"));
+    const QCommandLineOption size(QStringLiteral("size"),
+                                  QCoreApplication::translate("main", "Window size of the pictures, as 1280x800."),
+                                  QStringLiteral("size"), QStringLiteral("1280x800"));
+    parser.addOptions({data, theme, sample, shots, size});
+    parser.addPositionalArgument(QStringLiteral("model"),
+                                 QCoreApplication::translate("main", "The ONNX model or workspace to open."),
+                                 QStringLiteral("[model]"));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -72,46 +96,27 @@ int main(int argc, char** argv) {
     if (isReport) return runReportCommand(QApplication::arguments().mid(1));
 
     QCommandLineParser parser;
-    parser.setApplicationDescription(
-        QCoreApplication::translate("main", "Makes trained networks ready for fixed-point hardware."));
-    parser.addHelpOption();
-    parser.addVersionOption();
-    const QCommandLineOption data(QStringLiteral("data"),
-                                  QCoreApplication::translate("main", "Data to calibrate and score on."),
-                                  QStringLiteral("path"));
-    const QCommandLineOption theme(
-        QStringLiteral("theme"), QCoreApplication::translate("main", "system, light or dark."), QStringLiteral("name"));
-    const QCommandLineOption sample(QStringLiteral("sample"),
-                                    QCoreApplication::translate("main", "Open the bundled sample."));
-    const QCommandLineOption shots(QStringLiteral("screenshots"),
-                                   QCoreApplication::translate("main", "Save a picture of every page and quit."),
-                                   QStringLiteral("folder"));
-    const QCommandLineOption size(QStringLiteral("size"),
-                                  QCoreApplication::translate("main", "Window size of the pictures, as 1280x800."),
-                                  QStringLiteral("size"), QStringLiteral("1280x800"));
-    parser.addOptions({data, theme, sample, shots, size});
-    parser.addPositionalArgument(QStringLiteral("model"),
-                                 QCoreApplication::translate("main", "The ONNX model or workspace to open."),
-                                 QStringLiteral("[model]"));
+    addOptions(parser);
     parser.process(application);
+    const auto value = [&parser](const char* option) { return parser.value(QLatin1String(option)); };
     const QString model = parser.positionalArguments().value(0);
-
-    if (parser.isSet(shots)) {
-        const Theme wanted = parser.value(theme) == QStringLiteral("dark") ? Theme::Dark : Theme::Light;
-        const QStringList sides = parser.value(size).split(QLatin1Char('x'));
+    if (parser.isSet(QStringLiteral("screenshots"))) {
+        const Theme wanted = value("theme") == QStringLiteral("dark") ? Theme::Dark : Theme::Light;
+        const QStringList sides = value("size").split(QLatin1Char('x'));
         const QSize pixels(sides.value(0).toInt(), sides.value(1).toInt());
-        return takeScreenshots(application, {parser.value(shots), themeName(wanted), model, parser.value(data)},
+        return takeScreenshots(application, {value("screenshots"), themeName(wanted), model, value("data")},
                                pixels.isEmpty() ? QSize(1280, 800) : pixels, wanted);
     }
-    applyTheme(themeFromName(parser.isSet(theme) ? parser.value(theme)
-                                                 : QSettings().value(QStringLiteral("theme")).toString()));
+    applyTheme(themeFromName(parser.isSet(QStringLiteral("theme"))
+                                 ? value("theme")
+                                 : QSettings().value(QStringLiteral("theme")).toString()));
     MainWindow window;
     window.show();
-    if (parser.isSet(sample))
+    if (parser.isSet(QStringLiteral("sample")))
         window.session().openSample();
     else if (Session::classify(model) == Session::Source::Workspace)
         window.session().openWorkspace(model);
     else if (!model.isEmpty())
-        window.session().openModel(model, parser.value(data));
+        window.session().openModel(model, value("data"));
     return QApplication::exec();
 }

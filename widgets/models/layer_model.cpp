@@ -188,82 +188,91 @@ QVariant LayerModel::data(const QModelIndex& index, int role) const {
     }
 }
 
+namespace {
+
+QString columnTitle(int section) {
+    switch (section) {
+        case LayerModel::Position:
+            return LayerModel::tr("#");
+        case LayerModel::Name:
+            return LayerModel::tr("Layer");
+        case LayerModel::Type:
+            return LayerModel::tr("Type");
+        case LayerModel::OutputShape:
+            return LayerModel::tr("Output");
+        case LayerModel::WeightShape:
+            return LayerModel::tr("Weight");
+        case LayerModel::Parameters:
+            return LayerModel::tr("Parameters");
+        case LayerModel::Macs:
+            return LayerModel::tr("MACs");
+        case LayerModel::Activations:
+            return LayerModel::tr("Activations");
+        case LayerModel::ImbalanceBefore:
+            return LayerModel::tr("Imbalance");
+        case LayerModel::ImbalanceAfter:
+            return LayerModel::tr("equalized");
+        case LayerModel::TypicalBitsBefore:
+            return LayerModel::tr("Effective bits");
+        case LayerModel::TypicalBitsAfter:
+            return LayerModel::tr("equalized");
+        case LayerModel::PlanMethod:
+            return LayerModel::tr("Method");
+        case LayerModel::PlanRatio:
+            return LayerModel::tr("Ratio");
+        case LayerModel::PlanSize:
+            return LayerModel::tr("Rank or channels");
+        case LayerModel::MacsSaved:
+            return LayerModel::tr("MACs saved");
+        case LayerModel::LocalSqnr:
+            return LayerModel::tr("Local SQNR (dB)");
+        case LayerModel::AccumulatedSqnr:
+            return LayerModel::tr("Accumulated SQNR (dB)");
+        case LayerModel::Bits:
+            return LayerModel::tr("Precision");
+    }
+    return {};
+}
+
+QString columnToolTip(int section) {
+    switch (section) {
+        case LayerModel::Position:
+            return LayerModel::tr("Place in the order of execution");
+        case LayerModel::Macs:
+            return LayerModel::tr("Multiply-accumulates for one sample");
+        case LayerModel::Activations:
+            return LayerModel::tr("Bytes of the layer's output for one sample");
+        case LayerModel::ImbalanceBefore:
+        case LayerModel::ImbalanceAfter:
+            return LayerModel::tr("Largest over median channel range; 1: all channels have the same range");
+        case LayerModel::TypicalBitsBefore:
+        case LayerModel::TypicalBitsAfter:
+            return LayerModel::tr("Effective bits of the median channel with one 8-bit scale for the tensor");
+        case LayerModel::PlanMethod:
+            return LayerModel::tr("How the plan makes this layer smaller");
+        case LayerModel::PlanRatio:
+            return LayerModel::tr("Share of the layer's own MACs that the plan leaves");
+        case LayerModel::PlanSize:
+            return LayerModel::tr("Rank of the factorization, or input channels, that the plan keeps");
+        case LayerModel::MacsSaved:
+            return LayerModel::tr("Share of the whole model's MACs that the plan saves here, predicted");
+        case LayerModel::LocalSqnr:
+            return LayerModel::tr("SQNR of the layer's output with only this layer quantized");
+        case LayerModel::AccumulatedSqnr:
+            return LayerModel::tr("SQNR of the layer's output with all layers up to it quantized");
+        default:
+            return {};
+    }
+}
+
+}  // namespace
+
 QVariant LayerModel::headerData(int section, Qt::Orientation orientation, int role) const {
     if (orientation != Qt::Horizontal || section < 0 || section >= ColumnCount) return {};
     if (role == Qt::TextAlignmentRole && section >= Parameters && section != Bits && section != PlanMethod)
         return QVariant::fromValue(Qt::Alignment(Qt::AlignVCenter | Qt::AlignRight));
-    if (role == Qt::DisplayRole) {
-        switch (section) {
-            case Position:
-                return tr("#");
-            case Name:
-                return tr("Layer");
-            case Type:
-                return tr("Type");
-            case OutputShape:
-                return tr("Output");
-            case WeightShape:
-                return tr("Weight");
-            case Parameters:
-                return tr("Parameters");
-            case Macs:
-                return tr("MACs");
-            case Activations:
-                return tr("Activations");
-            case ImbalanceBefore:
-                return tr("Imbalance");
-            case ImbalanceAfter:
-                return tr("equalized");
-            case TypicalBitsBefore:
-                return tr("Effective bits");
-            case TypicalBitsAfter:
-                return tr("equalized");
-            case PlanMethod:
-                return tr("Method");
-            case PlanRatio:
-                return tr("Ratio");
-            case PlanSize:
-                return tr("Rank or channels");
-            case MacsSaved:
-                return tr("MACs saved");
-            case LocalSqnr:
-                return tr("Local SQNR (dB)");
-            case AccumulatedSqnr:
-                return tr("Accumulated SQNR (dB)");
-            case Bits:
-                return tr("Precision");
-        }
-    }
-    if (role == Qt::ToolTipRole) {
-        switch (section) {
-            case Position:
-                return tr("Place in the order of execution");
-            case Macs:
-                return tr("Multiply-accumulates for one sample");
-            case Activations:
-                return tr("Bytes of the layer's output for one sample");
-            case ImbalanceBefore:
-            case ImbalanceAfter:
-                return tr("Largest over median channel range; 1: all channels have the same range");
-            case TypicalBitsBefore:
-            case TypicalBitsAfter:
-                return tr("Effective bits of the median channel with one 8-bit scale for the tensor");
-            case PlanMethod:
-                return tr("How the plan makes this layer smaller");
-            case PlanRatio:
-                return tr("Share of the layer's own MACs that the plan leaves");
-            case PlanSize:
-                return tr("Rank of the factorization, or input channels, that the plan keeps");
-            case MacsSaved:
-                return tr("Share of the whole model's MACs that the plan saves here, predicted");
-            case LocalSqnr:
-                return tr("SQNR of the layer's output with only this layer quantized");
-            case AccumulatedSqnr:
-                return tr("SQNR of the layer's output with all layers up to it quantized");
-            default:
-                return {};
-        }
-    }
+    if (role == Qt::DisplayRole) return columnTitle(section);
+    if (role == Qt::ToolTipRole) return columnToolTip(section);
     return {};
 }
 

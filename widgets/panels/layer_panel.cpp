@@ -29,6 +29,18 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
       m_count(new QLabel(this)) {
     setObjectName(u"layerPanel"_s);
     m_filter->setSourceModel(model);
+    setUpTable();
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addLayout(createBar());
+    layout->addWidget(m_view, 1);
+    connectTable();
+    updateColumns();
+    updateCount();
+}
+
+void LayerPanel::setUpTable() {
     m_view->setObjectName(u"layerTable"_s);
     m_view->setAccessibleName(tr("Layers"));
     m_view->setModel(m_filter);
@@ -48,7 +60,9 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     m_view->horizontalHeader()->setStretchLastSection(false);
     m_view->setFrameShape(QFrame::NoFrame);
     m_view->setContextMenuPolicy(Qt::CustomContextMenu);
+}
 
+QLayout* LayerPanel::createBar() {
     m_filterEdit->setObjectName(u"layerFilter"_s);
     m_filterEdit->setAccessibleName(tr("Filter layers"));
     m_filterEdit->setPlaceholderText(tr("Filter layers: conv macs>1M  ( / )"));
@@ -78,13 +92,10 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
     bar->addWidget(addSetButton(tr("Ranges"), ColumnSet::Ranges));
     bar->addWidget(addSetButton(tr("Compression"), ColumnSet::Compression));
     bar->addWidget(addSetButton(tr("Quantization"), ColumnSet::Quantization));
+    return bar;
+}
 
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(0);
-    layout->addLayout(bar);
-    layout->addWidget(m_view, 1);
-
+void LayerPanel::connectTable() {
     connect(m_filterEdit, &QLineEdit::textChanged, this,
             [this](const QString& text) { keepingSelection([&] { m_filter->setFilterText(text); }); });
     connect(m_view->selectionModel(), &QItemSelectionModel::selectionChanged, this, [this] {
@@ -103,8 +114,6 @@ LayerPanel::LayerPanel(LayerModel* model, QWidget* parent)
         if (!names.isEmpty()) emit menuRequested(names, m_view->viewport()->mapToGlobal(position));
     });
     m_filterEdit->installEventFilter(this);
-    updateColumns();
-    updateCount();
 }
 
 QToolButton* LayerPanel::addSetButton(const QString& text, ColumnSet set) {

@@ -43,6 +43,9 @@ protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
 
 private:
+    void setUpTable();
+    QLayout* createBar();
+    void connectTable();
     QToolButton* addSetButton(const QString& text, ColumnSet set);
     void updateColumns();
     void styleToggles();

@@ -91,12 +91,8 @@ CompressionSetupPanel::CompressionSetupPanel(Session& session, QWidget* parent)
     refresh();
 }
 
-QWidget* CompressionSetupPanel::createSweepPart() {
-    auto* part = new QWidget(this);
-    auto* dataRow = new DataRow(m_session, u"compressionDataPath"_s, u"chooseCompressionData"_s, part);
-    connect(dataRow, &DataRow::folderRequested, this, &CompressionSetupPanel::dataFolderRequested);
-    connect(dataRow, &DataRow::fileRequested, this, &CompressionSetupPanel::dataFileRequested);
-    auto* methods = new QWidget(part);
+QWidget* CompressionSetupPanel::createMethods(QWidget* parent) {
+    auto* methods = new QWidget(parent);
     auto* column = new QVBoxLayout(methods);
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(2);
@@ -110,6 +106,15 @@ QWidget* CompressionSetupPanel::createSweepPart() {
         column->addWidget(box);
         m_methods.push_back(box);
     }
+    return methods;
+}
+
+QWidget* CompressionSetupPanel::createSweepPart() {
+    auto* part = new QWidget(this);
+    auto* dataRow = new DataRow(m_session, u"compressionDataPath"_s, u"chooseCompressionData"_s, part);
+    connect(dataRow, &DataRow::folderRequested, this, &CompressionSetupPanel::dataFolderRequested);
+    connect(dataRow, &DataRow::fileRequested, this, &CompressionSetupPanel::dataFileRequested);
+    auto* methods = createMethods(part);
     m_metric->setObjectName(u"compressionMetric"_s);
     m_metric->setAccessibleName(tr("Score"));
     m_metric->addItems({tr("Automatic"), tr("Top-1 accuracy"), tr("Agreement with float"), tr("Output SQNR")});

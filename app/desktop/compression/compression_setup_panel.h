@@ -31,6 +31,7 @@ signals:
     void dataFileRequested();
 
 private:
+    QWidget* createMethods(QWidget* parent);
     QWidget* createSweepPart();
     QWidget* createTargetPart();
     void connectSweep();

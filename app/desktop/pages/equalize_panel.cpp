@@ -39,6 +39,32 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
       m_pairs(new PairModel(this)),
       m_view(new QTableView(this)) {
     setObjectName(u"equalizePanel"_s);
+    setUpControls();
+    setUpPairTable();
+    auto* form = new QFormLayout;
+    form->setContentsMargins(0, 0, 0, 0);
+    form->setSpacing(8);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    form->addRow(tr("ReLU6"), m_relu6);
+    form->addRow(tr("Iterations"), m_iterations);
+    auto* buttons = new QHBoxLayout;
+    buttons->setSpacing(8);
+    buttons->addWidget(m_preview, 1);
+    buttons->addWidget(m_apply, 1);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(8);
+    layout->addLayout(form);
+    layout->addWidget(m_absorb);
+    layout->addWidget(m_constants);
+    layout->addLayout(buttons);
+    layout->addWidget(m_state);
+    layout->addWidget(titled(tr("Pairs of layers"), m_view, this), 1);
+    connectControls();
+    refresh();
+}
+
+void EqualizePanel::setUpControls() {
     m_relu6->setObjectName(u"relu6Mode"_s);
     m_relu6->setAccessibleName(tr("ReLU6 handling"));
     m_relu6->addItem(tr("Exact: per-channel clip"));
@@ -64,18 +90,9 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     m_apply->setObjectName(u"applyEqualization"_s);
     m_apply->setDefault(true);
     m_state->setObjectName(u"equalizeState"_s);
+}
 
-    auto* form = new QFormLayout;
-    form->setContentsMargins(0, 0, 0, 0);
-    form->setSpacing(8);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    form->addRow(tr("ReLU6"), m_relu6);
-    form->addRow(tr("Iterations"), m_iterations);
-    auto* buttons = new QHBoxLayout;
-    buttons->setSpacing(8);
-    buttons->addWidget(m_preview, 1);
-    buttons->addWidget(m_apply, 1);
-
+void EqualizePanel::setUpPairTable() {
     m_view->setObjectName(u"pairTable"_s);
     m_view->setAccessibleName(tr("Pairs of layers"));
     m_view->setModel(m_pairs);
@@ -92,19 +109,6 @@ EqualizePanel::EqualizePanel(Session& session, QWidget* parent)
     m_view->setColumnWidth(PairModel::Layers, 150);
     m_view->setColumnWidth(PairModel::State, 76);
     m_view->setMinimumHeight(96);
-
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->setSpacing(8);
-    layout->addLayout(form);
-    layout->addWidget(m_absorb);
-    layout->addWidget(m_constants);
-    layout->addLayout(buttons);
-    layout->addWidget(m_state);
-    layout->addWidget(titled(tr("Pairs of layers"), m_view, this), 1);
-
-    connectControls();
-    refresh();
 }
 
 void EqualizePanel::connectControls() {

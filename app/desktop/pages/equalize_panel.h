@@ -24,6 +24,8 @@ public:
     explicit EqualizePanel(Session& session, QWidget* parent = nullptr);
 
 private:
+    void setUpControls();
+    void setUpPairTable();
     void connectControls();
     void refresh();
     void refreshPairs();

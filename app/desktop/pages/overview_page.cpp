@@ -51,6 +51,19 @@ OverviewPage::OverviewPage(Session& session, FindingModel* findings, QWidget* pa
     next->addWidget(m_nextText, 1);
     next->addWidget(m_nextButton, 0, Qt::AlignVCenter);
 
+    auto* content = new PageContent;
+    auto* layout = new QVBoxLayout(content);
+    layout->setContentsMargins(16, 12, 16, 8);
+    layout->setSpacing(8);
+    layout->addWidget(m_headline);
+    layout->addWidget(m_facts);
+    layout->addLayout(next);
+    layout->addWidget(createPlots(), 1);
+    wrapInScrollArea(this, content, {560, 460});
+    connectControls();
+}
+
+QWidget* OverviewPage::createPlots() {
     auto* controls = new QHBoxLayout;
     controls->setSpacing(8);
     controls->addWidget(m_metric);
@@ -77,29 +90,22 @@ OverviewPage::OverviewPage(Session& session, FindingModel* findings, QWidget* pa
     split->setStretchFactor(1, 4);
     split->setChildrenCollapsible(false);
     split->setMinimumHeight(300);
+    return split;
+}
 
-    auto* content = new PageContent;
-    auto* layout = new QVBoxLayout(content);
-    layout->setContentsMargins(16, 12, 16, 8);
-    layout->setSpacing(8);
-    layout->addWidget(m_headline);
-    layout->addWidget(m_facts);
-    layout->addLayout(next);
-    layout->addWidget(split, 1);
-    wrapInScrollArea(this, content, {560, 460});
-
+void OverviewPage::connectControls() {
     connect(m_metric, &QComboBox::currentIndexChanged, this,
             [this](int index) { m_bars->setMetric(static_cast<plots::CostBars::Metric>(index)); });
     connect(m_order, &QComboBox::currentIndexChanged, this, [this](int index) {
         m_bars->setOrder(index == 0 ? plots::CostBars::Order::Sorted : plots::CostBars::Order::Execution);
     });
-    linkSelection(m_bars, session.selection());
-    linkSelection(m_scatter, session.selection());
-    connect(m_findings, &FindingsPanel::layerActivated, &session.selection(), &Selection::setOne);
+    linkSelection(m_bars, m_session.selection());
+    linkSelection(m_scatter, m_session.selection());
+    connect(m_findings, &FindingsPanel::layerActivated, &m_session.selection(), &Selection::setOne);
     connect(m_nextButton, &QPushButton::clicked, this, [this] { emit stageRequested(m_nextStage); });
-    connect(&session.document(), &Document::modelChanged, this, &OverviewPage::showModel);
+    connect(&m_session.document(), &Document::modelChanged, this, &OverviewPage::showModel);
     for (const auto signal : {&Document::stateChanged, &Document::quantizationChanged, &Document::equalizedChanged})
-        connect(&session.document(), signal, this, &OverviewPage::updateNextStep);
+        connect(&m_session.document(), signal, this, &OverviewPage::updateNextStep);
 }
 
 void OverviewPage::showModel() {

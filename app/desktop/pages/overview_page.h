@@ -29,6 +29,8 @@ signals:
     void stageRequested(int stage);
 
 private:
+    QWidget* createPlots();
+    void connectControls();
     void showModel();
     void updateNextStep();
 

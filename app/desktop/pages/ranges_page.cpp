@@ -37,39 +37,18 @@ RangesPage::RangesPage(Session& session, QWidget* parent)
     m_dumbbell->setEmptyText(tr("This model has no layers with weights."));
     m_dumbbell->setMinimumHeight(150);
 
-    auto* top = new QWidget(this);
-    auto* topLayout = new QVBoxLayout(top);
-    topLayout->setContentsMargins(0, 0, 0, 0);
-    topLayout->setSpacing(4);
     auto* badgeRow = new QHBoxLayout;
     badgeRow->setSpacing(8);
     badgeRow->addWidget(m_badge);
     badgeRow->addWidget(m_order);
     badgeRow->addStretch(1);
-    topLayout->addWidget(m_dumbbell, 1);
-    auto* plotSplit = new QSplitter(Qt::Vertical, this);
-    plotSplit->addWidget(top);
-    plotSplit->addWidget(m_layerPlots);
-    plotSplit->setChildrenCollapsible(false);
-    plotSplit->setSizes({300, 340});
-    auto* panel = new EqualizePanel(session, this);
-    panel->setMinimumWidth(240);
-    auto* split = new QSplitter(Qt::Horizontal, this);
-    split->addWidget(plotSplit);
-    split->addWidget(panel);
-    split->setStretchFactor(0, 3);
-    split->setStretchFactor(1, 1);
-    split->setChildrenCollapsible(false);
-    split->setHandleWidth(12);
-    split->setSizes({600, 320});
-
     auto* content = new PageContent;
     auto* layout = new QVBoxLayout(content);
     layout->setContentsMargins(16, 12, 16, 8);
     layout->setSpacing(8);
     layout->addWidget(m_headline);
     layout->addLayout(badgeRow);
-    layout->addWidget(split, 1);
+    layout->addWidget(createPlots(), 1);
     wrapInScrollArea(this, content, {600, 440});
 
     linkSelection(m_dumbbell, session.selection());
@@ -81,6 +60,31 @@ RangesPage::RangesPage(Session& session, QWidget* parent)
          {&Document::modelChanged, &Document::equalizedChanged, &Document::stateChanged, &Document::compressedChanged})
         connect(&session.document(), signal, this, &RangesPage::refresh);
     connect(&session, &Session::busyChanged, this, &RangesPage::refreshBadge);
+}
+
+/// The plots, and the equalization beside them.
+QWidget* RangesPage::createPlots() {
+    auto* top = new QWidget(this);
+    auto* topLayout = new QVBoxLayout(top);
+    topLayout->setContentsMargins(0, 0, 0, 0);
+    topLayout->setSpacing(4);
+    topLayout->addWidget(m_dumbbell, 1);
+    auto* plotSplit = new QSplitter(Qt::Vertical, this);
+    plotSplit->addWidget(top);
+    plotSplit->addWidget(m_layerPlots);
+    plotSplit->setChildrenCollapsible(false);
+    plotSplit->setSizes({300, 340});
+    auto* panel = new EqualizePanel(m_session, this);
+    panel->setMinimumWidth(240);
+    auto* split = new QSplitter(Qt::Horizontal, this);
+    split->addWidget(plotSplit);
+    split->addWidget(panel);
+    split->setStretchFactor(0, 3);
+    split->setStretchFactor(1, 1);
+    split->setChildrenCollapsible(false);
+    split->setHandleWidth(12);
+    split->setSizes({600, 320});
+    return split;
 }
 
 QList<plots::PlotView*> RangesPage::plots() const {

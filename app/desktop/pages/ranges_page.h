@@ -26,6 +26,7 @@ public:
     QList<plots::PlotView*> plots() const;  ///< filled, for export
 
 private:
+    QWidget* createPlots();
     void refresh();
     void refreshBadge();
     void refreshHeadline();

@@ -63,7 +63,31 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
               1.0, true, content));
     column->addSpacing(16);
 
-    auto* zone = new DropZone(content);
+    column->addWidget(createDropZone(content));
+    column->addSpacing(16);
+    column->addWidget(createRecent(content));
+    column->addStretch(1);
+
+    auto* outer = new QWidget;
+    auto* centring = new QHBoxLayout(outer);
+    centring->setContentsMargins(0, 0, 0, 0);
+    centring->addStretch(1);
+    centring->addWidget(content, 100);
+    centring->addStretch(1);
+    auto* scroll = new QScrollArea(this);
+    scroll->setWidget(outer);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(scroll);
+
+    connect(recent, &RecentFiles::changed, this, &StartPage::fillRecent);
+    fillRecent();
+}
+
+QWidget* StartPage::createDropZone(QWidget* parent) {
+    auto* zone = new DropZone(parent);
     auto* zoneLayout = new QVBoxLayout(zone);
     zoneLayout->setContentsMargins(24, 24, 24, 24);
     zoneLayout->setSpacing(12);
@@ -87,10 +111,13 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
                        0.95, true, zone);
     what->setAlignment(Qt::AlignCenter);
     zoneLayout->addWidget(what);
-    column->addWidget(zone);
-    column->addSpacing(16);
+    connect(open, &QPushButton::clicked, this, &StartPage::openRequested);
+    connect(sample, &QPushButton::clicked, this, &StartPage::sampleRequested);
+    return zone;
+}
 
-    m_recentBox = new QWidget(content);
+QWidget* StartPage::createRecent(QWidget* parent) {
+    m_recentBox = new QWidget(parent);
     auto* recentLayout = new QVBoxLayout(m_recentBox);
     recentLayout->setContentsMargins(0, 0, 0, 0);
     recentLayout->addWidget(label(tr("Recent models"), 1.25, false, m_recentBox));
@@ -103,25 +130,6 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
     m_list->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_list->setContextMenuPolicy(Qt::CustomContextMenu);
     recentLayout->addWidget(m_list);
-    column->addWidget(m_recentBox);
-    column->addStretch(1);
-
-    auto* outer = new QWidget;
-    auto* centring = new QHBoxLayout(outer);
-    centring->setContentsMargins(0, 0, 0, 0);
-    centring->addStretch(1);
-    centring->addWidget(content, 100);
-    centring->addStretch(1);
-    auto* scroll = new QScrollArea(this);
-    scroll->setWidget(outer);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    auto* layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(scroll);
-
-    connect(open, &QPushButton::clicked, this, &StartPage::openRequested);
-    connect(sample, &QPushButton::clicked, this, &StartPage::sampleRequested);
     const auto activate = [this](const QListWidgetItem* item) {
         if (item->flags() & Qt::ItemIsEnabled) emit recentRequested(item->data(Qt::UserRole).toString());
     };
@@ -134,8 +142,7 @@ StartPage::StartPage(RecentFiles* recent, QWidget* parent) : QWidget(parent), m_
         menu.addAction(tr("Remove from this list"), this, [this, path] { m_recent->remove(path); });
         menu.exec(m_list->viewport()->mapToGlobal(position));
     });
-    connect(recent, &RecentFiles::changed, this, &StartPage::fillRecent);
-    fillRecent();
+    return m_recentBox;
 }
 
 void StartPage::fillRecent() {

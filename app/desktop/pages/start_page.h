@@ -23,6 +23,8 @@ signals:
     void recentRequested(const QString& path);
 
 private:
+    QWidget* createDropZone(QWidget* parent);
+    QWidget* createRecent(QWidget* parent);
     void fillRecent();
 
     RecentFiles* m_recent;

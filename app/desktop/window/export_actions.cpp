@@ -46,6 +46,16 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
     m_menu->addSeparator();
     for (const plots::PlotView* plot : m_window.findChildren<plots::PlotView*>())
         connect(plot, &plots::PlotView::addToReportRequested, this, [this, plot] { addToReport(*plot); });
+    fillMenu();
+    connect(m_copyCompress, &QAction::triggered, this,
+            [this] { copyCommand(m_session.document().editedCompression()); });
+    connect(m_copyEqualize, &QAction::triggered, this,
+            [this] { copyCommand(EqualizeStep{m_session.document().state().equalize}); });
+    connect(m_copyQuantize, &QAction::triggered, this,
+            [this] { copyCommand(QuantizeStep{m_session.document().state().quantization}); });
+}
+
+void ExportActions::fillMenu() {
     const auto add = [this](const QString& text, const QString& name, ExportKind kind, const QString& ending,
                             const QString& filter) {
         QAction* action = m_menu->addAction(text);
@@ -79,12 +89,6 @@ ExportActions::ExportActions(Session& session, MainWindow& window)
         const QString folder = QFileDialog::getExistingDirectory(&m_window, tr("Folder for the plots"));
         if (!folder.isEmpty()) savePlots(folder, u"svg"_s);
     });
-    connect(m_copyCompress, &QAction::triggered, this,
-            [this] { copyCommand(m_session.document().editedCompression()); });
-    connect(m_copyEqualize, &QAction::triggered, this,
-            [this] { copyCommand(EqualizeStep{m_session.document().state().equalize}); });
-    connect(m_copyQuantize, &QAction::triggered, this,
-            [this] { copyCommand(QuantizeStep{m_session.document().state().quantization}); });
 }
 
 QString ExportActions::askPath(const QString& title, const QString& ending, const QString& filter) {

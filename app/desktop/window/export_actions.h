@@ -37,6 +37,7 @@ public:
     void addToReport(const plots::PlotView& plot);
 
 private:
+    void fillMenu();
     /// Where to write, in the folder of the last export; empty: cancelled.
     QString askPath(const QString& title, const QString& ending, const QString& filter);
     QString askForPlanFile(bool isSaving, const QString& title, const QString& ending);

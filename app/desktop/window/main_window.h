@@ -73,6 +73,10 @@ private:
     void createDocks();
     void createActions();
     void createFileMenu();
+    void createEditMenu();
+    void fillRunMenu(QMenu* runMenu);
+    void createHelpMenu();
+    void createToolBar();
     QList<QAction*> createCompressionActions(QMenu* menu);
     void createViewMenu(QMenu* menu);
     void createStatusBar();

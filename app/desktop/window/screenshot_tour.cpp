@@ -24,14 +24,15 @@ constexpr int kQuietPolls = 4;
 
 ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
     : QObject(&window), m_window(window), m_options(std::move(options)) {
-    Session& session = window.session();
+    addModelSteps();
+    addCompressionSteps();
+}
+
+/// From the start page to the quantization page.
+void ScreenshotTour::addModelSteps() {
+    Session& session = m_window.session();
     const auto showPlots = [this](int tab) {
         if (auto* tabs = m_window.findChild<QTabWidget*>(u"layerPlotTabs"_s)) tabs->setCurrentIndex(tab);
-    };
-    const auto showTab = [this](const QString& plot) {
-        auto* page = m_window.findChild<CompressionPage*>(u"compressionPage"_s);
-        auto* shown = m_window.findChild<plots::PlotView*>(plot);
-        if (page && shown) page->showPlot(shown);
     };
     const auto step = [this](std::function<void()> action) { m_steps.push_back(std::move(action)); };
     step([] {});
@@ -80,6 +81,16 @@ ScreenshotTour::ScreenshotTour(MainWindow& window, TourOptions options)
         m_window.showStage(static_cast<int>(Stage::Quantization));
         if (session.document().data()) session.quantize();
     });
+}
+
+void ScreenshotTour::addCompressionSteps() {
+    Session& session = m_window.session();
+    const auto showTab = [this](const QString& plot) {
+        auto* page = m_window.findChild<CompressionPage*>(u"compressionPage"_s);
+        auto* shown = m_window.findChild<plots::PlotView*>(plot);
+        if (page && shown) page->showPlot(shown);
+    };
+    const auto step = [this](std::function<void()> action) { m_steps.push_back(std::move(action)); };
     step([this, &session] {
         shoot(u"quantization"_s);
         m_window.showStage(static_cast<int>(Stage::Compression));

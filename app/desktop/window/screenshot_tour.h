@@ -31,6 +31,8 @@ signals:
     void finished(bool isComplete);
 
 private:
+    void addModelSteps();
+    void addCompressionSteps();
     void next();
     void poll();
     void shoot(const QString& name);

@@ -40,13 +40,33 @@ QAction* makeAction(QWidget* window, const QString& text, const QString& name, c
 }  // namespace
 
 void MainWindow::createActions() {
-    auto* bar = addToolBar(tr("Main"));
-    bar->setObjectName(u"mainToolBar"_s);
-    bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
-    bar->setIconSize({18, 18});
-    bar->setMovable(false);
     createFileMenu();
+    createEditMenu();
+    createViewMenu(menuBar()->addMenu(tr("&View")));
+    auto* runMenu = menuBar()->addMenu(tr("&Run"));
+    fillRunMenu(runMenu);
+    runMenu->addSeparator();
+    const QList<QAction*> compression = createCompressionActions(runMenu);
+    createHelpMenu();
+    createToolBar();
+    QList<QAction*> needModel = compression + QList<QAction*>{m_exports->reportAction()};
+    for (const auto& name :
+         {u"runAction"_s, u"equalizeAction"_s, u"quantizeAction"_s, u"dataAction"_s, u"filterAction"_s,
+          u"nextLayerAction"_s, u"previousLayerAction"_s, u"saveWorkspaceAction"_s, u"saveWorkspaceAsAction"_s})
+        needModel << findChild<QAction*>(name);
+    const auto refreshEnabled = [this, needModel, remove = findChild<QAction*>(u"removeEqualizationAction"_s),
+                                 exportButton = findChild<QToolButton*>(u"exportButton"_s)] {
+        const bool hasModel = m_session.document().hasModel();
+        for (QAction* action : needModel) action->setEnabled(hasModel);
+        remove->setEnabled(m_session.document().isEqualizeApplied());
+        exportButton->setEnabled(hasModel);
+    };
+    connect(&m_session, &Session::busyChanged, this, refreshEnabled);
+    connect(&m_session.document(), &Document::stateChanged, this, refreshEnabled);
+    refreshEnabled();
+}
 
+void MainWindow::createEditMenu() {
     auto* edit = menuBar()->addMenu(tr("&Edit"));
     QUndoStack* stack = m_session.document().undoStack();
     QAction* undo = stack->createUndoAction(this, tr("Undo"));
@@ -79,13 +99,12 @@ void MainWindow::createActions() {
         makeAction(this, tr("Dismiss message or selection"), u"escapeAction"_s, {}, QKeySequence(Qt::Key_Escape));
     connect(escapeAction, &QAction::triggered, this, &MainWindow::escape);
     edit->addActions({filter, next, previous, escapeAction});
+}
 
-    createViewMenu(menuBar()->addMenu(tr("&View")));
-
+void MainWindow::fillRunMenu(QMenu* runMenu) {
     auto* run = makeAction(this, tr("Run"), u"runAction"_s, u"run"_s, QKeySequence(Qt::Key_F5),
                            tr("Preview the equalization, predict sensitivities, or measure quantization (F5)"));
     connect(run, &QAction::triggered, this, &MainWindow::runCurrentStage);
-    auto* runMenu = menuBar()->addMenu(tr("&Run"));
     runMenu->addAction(run);
     auto* equalize = makeAction(this, tr("Apply equalization"), u"equalizeAction"_s, u"apply"_s, {});
     connect(equalize, &QAction::triggered, &m_session, &Session::applyEqualization);
@@ -99,9 +118,9 @@ void MainWindow::createActions() {
         m_session.quantize();
     });
     runMenu->addAction(quantize);
-    runMenu->addSeparator();
-    const QList<QAction*> compression = createCompressionActions(runMenu);
+}
 
+void MainWindow::createHelpMenu() {
     auto* help = menuBar()->addMenu(tr("&Help"));
     auto* palette = makeAction(this, tr("Commands …"), u"paletteAction"_s, {}, QKeySequence(tr("Ctrl+Shift+P")));
     connect(palette, &QAction::triggered, this, &MainWindow::showCommandPalette);
@@ -114,14 +133,21 @@ void MainWindow::createActions() {
                                .arg(QApplication::applicationVersion()));
     });
     help->addActions({palette, about});
+}
 
+void MainWindow::createToolBar() {
+    auto* bar = addToolBar(tr("Main"));
+    bar->setObjectName(u"mainToolBar"_s);
+    bar->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    bar->setIconSize({18, 18});
+    bar->setMovable(false);
     const auto named = [this](const QString& name) { return findChild<QAction*>(name); };
     bar->addAction(named(u"openAction"_s));
     bar->addAction(named(u"dataAction"_s));
     bar->addSeparator();
-    bar->addAction(run);
+    bar->addAction(named(u"runAction"_s));
     bar->addSeparator();
-    bar->addActions({undo, redo});
+    bar->addActions({named(u"undoAction"_s), named(u"redoAction"_s)});
     bar->addSeparator();
     auto* exportButton = new QToolButton(bar);
     exportButton->setObjectName(u"exportButton"_s);
@@ -140,20 +166,6 @@ void MainWindow::createActions() {
     themeButton->setPopupMode(QToolButton::InstantPopup);
     themeButton->setMenu(findChild<QMenu*>(u"themeMenu"_s));
     bar->addWidget(themeButton);
-
-    const auto refreshEnabled = [=, this] {
-        const bool hasModel = m_session.document().hasModel();
-        for (QAction* action : QList<QAction*>{run, equalize, quantize, named(u"dataAction"_s), filter, next, previous,
-                                               named(u"saveWorkspaceAction"_s), named(u"saveWorkspaceAsAction"_s),
-                                               m_exports->reportAction()} +
-                                   compression)
-            action->setEnabled(hasModel);
-        remove->setEnabled(m_session.document().isEqualizeApplied());
-        exportButton->setEnabled(hasModel);
-    };
-    connect(&m_session, &Session::busyChanged, this, refreshEnabled);
-    connect(&m_session.document(), &Document::stateChanged, this, refreshEnabled);
-    refreshEnabled();
 }
 
 QList<QAction*> MainWindow::createCompressionActions(QMenu* menu) {

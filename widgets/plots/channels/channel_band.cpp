@@ -85,25 +85,10 @@ void ChannelBand::addGrid(PlotScene& scene) const {
     scene.y.hasGrid = !areFew;
 }
 
-PlotScene ChannelBand::buildScene() const {
-    PlotScene scene;
-    scene.canToggleLog = true;
-    const std::vector<std::size_t> order = plottable();
-    scene.skipped = static_cast<int>(m_data.before.size() - order.size());
-    if (order.empty()) return scene;
-    const bool isCompared = m_data.after.size() == m_data.before.size();
-    PlotSeries before{.name = tr("Before"),
-                      .mark = Mark::Intervals,
-                      .ink = {Role::Before},
-                      .isFilled = false,
-                      .width = isCompared ? 0.42 : 0.8,
-                      .offset = isCompared ? -0.22 : 0.0};
-    PlotSeries after{
-        .name = tr("After equalization"), .mark = Mark::Intervals, .ink = {Role::After}, .width = 0.42, .offset = 0.22};
+ChannelBand::Extent ChannelBand::addBands(const std::vector<std::size_t>& order, bool isCompared, PlotSeries& before,
+                                          PlotSeries& after) const {
     const double cap = capOf(order);
-    double low = 0.0, high = 0.0;
-    int capped = 0;
-    double farthest = 0.0;
+    Extent extent;
     for (std::size_t position = 0; position < order.size(); ++position) {
         const std::size_t channel = order[position];
         const auto add = [&](PlotSeries& series, const ChannelRange& range) {
@@ -119,22 +104,41 @@ PlotScene ChannelBand::buildScene() const {
                               .arg(channel)
                               .arg(series.name, numberText(range.min), numberText(range.max));
             if (std::isfinite(range.mean)) point.hover += tr(", mean %1").arg(numberText(range.mean));
-            capped += point.isCappedAbove || point.isCappedBelow ? 1 : 0;
-            farthest = std::max(farthest, magnitude(range));
-            low = std::min(low, point.y2);
-            high = std::max(high, point.y);
+            extent.capped += point.isCappedAbove || point.isCappedBelow ? 1 : 0;
+            extent.farthest = std::max(extent.farthest, magnitude(range));
+            extent.low = std::min(extent.low, point.y2);
+            extent.high = std::max(extent.high, point.y);
             series.points.push_back(std::move(point));
         };
         add(before, m_data.before[channel]);
         if (isCompared && isRange(m_data.after[channel])) add(after, m_data.after[channel]);
     }
+    return extent;
+}
+
+PlotScene ChannelBand::buildScene() const {
+    PlotScene scene;
+    scene.canToggleLog = true;
+    const std::vector<std::size_t> order = plottable();
+    scene.skipped = static_cast<int>(m_data.before.size() - order.size());
+    if (order.empty()) return scene;
+    const bool isCompared = m_data.after.size() == m_data.before.size();
+    PlotSeries before{.name = tr("Before"),
+                      .mark = Mark::Intervals,
+                      .ink = {Role::Before},
+                      .isFilled = false,
+                      .width = isCompared ? 0.42 : 0.8,
+                      .offset = isCompared ? -0.22 : 0.0};
+    PlotSeries after{
+        .name = tr("After equalization"), .mark = Mark::Intervals, .ink = {Role::After}, .width = 0.42, .offset = 0.22};
+    const Extent extent = addBands(order, isCompared, before, after);
     scene.x = {
         .title = m_order == ChannelOrder::Index ? tr("Output channel") : tr("Output channel, largest range first"),
         .lower = -0.8,
         .upper = static_cast<double>(order.size()) - 0.2,
         .ticks = Ticks::Integers,
         .hasGrid = false};
-    std::tie(scene.y.lower, scene.y.upper) = padded(low, high, 0.07);
+    std::tie(scene.y.lower, scene.y.upper) = padded(extent.low, extent.high, 0.07);
     scene.y.title = tr("Weight");
     const ChannelSpread spread = spreadOf(m_data.before);
     if (isLogScale()) {
@@ -146,8 +150,9 @@ PlotScene ChannelBand::buildScene() const {
                                    .arg(m_data.layer, ratio, numberText(spreadOf(m_data.after).ratio(), 2))
                              : tr("%1: the largest channel range is %2 × the median").arg(m_data.layer, ratio);
     scene.detail = tr("Bands: min to max of a channel; ticks: mean; range: largest magnitude");
-    if (capped > 0)
-        scene.detail += tr(" · %n bands go on beyond the axis, to ±%1", nullptr, capped).arg(numberText(farthest));
+    if (extent.capped > 0)
+        scene.detail +=
+            tr(" · %n bands go on beyond the axis, to ±%1", nullptr, extent.capped).arg(numberText(extent.farthest));
     scene.summary = scene.title + u'.';
     addGrid(scene);
     scene.series = {std::move(before), std::move(after)};

@@ -50,6 +50,13 @@ private:
     std::vector<std::size_t> plottable() const;
     double capOf(const std::vector<std::size_t>& order) const;
     void addGrid(PlotScene& scene) const;
+    /// What the bands reach.
+    struct Extent {
+        double low = 0, high = 0, farthest = 0;
+        int capped = 0;
+    };
+    Extent addBands(const std::vector<std::size_t>& order, bool isCompared, PlotSeries& before,
+                    PlotSeries& after) const;
     ChannelBandData m_data;
     ChannelOrder m_order = ChannelOrder::Index;
 };

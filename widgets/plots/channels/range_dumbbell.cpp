@@ -43,6 +43,15 @@ std::vector<std::size_t> RangeDumbbell::plottable() const {
     return order;
 }
 
+QString RangeDumbbell::finding(int count, bool isCompared, int flaggedBefore, int flaggedAfter) const {
+    return isCompared && flaggedBefore == 0 && flaggedAfter == 0
+               ? tr("None of %n layers has uneven ranges, before or after equalization", nullptr, count)
+           : isCompared ? tr("Equalization leaves %1 of %n layers with uneven ranges, %2 before", nullptr, count)
+                              .arg(flaggedAfter)
+                              .arg(flaggedBefore)
+                        : tr("%1 of %n layers have uneven channel ranges", nullptr, count).arg(flaggedBefore);
+}
+
 PlotScene RangeDumbbell::buildScene() const {
     PlotScene scene;
     const std::vector<std::size_t> order = plottable();
@@ -90,13 +99,7 @@ PlotScene RangeDumbbell::buildScene() const {
                .lower = lowest / 1.15,
                .upper = highest * 1.3,
                .scale = Scale::Log};
-    const int count = static_cast<int>(order.size());
-    scene.title = isCompared && flaggedBefore == 0 && flaggedAfter == 0
-                      ? tr("None of %n layers has uneven ranges, before or after equalization", nullptr, count)
-                  : isCompared ? tr("Equalization leaves %1 of %n layers with uneven ranges, %2 before", nullptr, count)
-                                     .arg(flaggedAfter)
-                                     .arg(flaggedBefore)
-                               : tr("%1 of %n layers have uneven channel ranges", nullptr, count).arg(flaggedBefore);
+    scene.title = finding(static_cast<int>(order.size()), isCompared, flaggedBefore, flaggedAfter);
     if (hasThreshold)
         scene.lines.push_back({.value = m_data.threshold,
                                .label = tr("uneven above %1 ×").arg(numberText(m_data.threshold)),

@@ -34,6 +34,7 @@ protected:
 
 private:
     std::vector<std::size_t> plottable() const;
+    QString finding(int layers, bool isCompared, int flaggedBefore, int flaggedAfter) const;
     RangeDumbbellData m_data;
     Order m_order = Order::Execution;
 };

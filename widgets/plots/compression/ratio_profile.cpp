@@ -113,6 +113,19 @@ QString RatioProfile::hoverOf(const RatioItem& item) const {
     return text;
 }
 
+void RatioProfile::setAxes(PlotScene& scene, double leftmost) const {
+    scene.x.title = m_data.costName.isEmpty() ? tr("Cost left in the layer (%)")
+                                              : tr("%1 left in the layer (%)").arg(m_data.costName);
+    scene.x.lower = std::max(0.0, leftmost - 3.0);
+    scene.x.upper = 103.0;
+    scene.y.ticks = Ticks::Names;
+    scene.y.isReversed = true;
+    scene.y.leastSpacing = 16.0;
+    scene.y.lower = -0.5;
+    scene.y.upper = static_cast<double>(m_data.layers.size()) - 0.5;
+    scene.pick = Pick::Row;
+}
+
 PlotScene RatioProfile::buildScene() const {
     PlotScene scene;
     if (m_data.layers.empty()) return scene;
@@ -153,16 +166,7 @@ PlotScene RatioProfile::buildScene() const {
         }
         (item.isLocked ? locked : chosen).points.push_back({.key = item.key, .x = x, .y = y, .hover = hoverOf(item)});
     }
-    scene.x.title = m_data.costName.isEmpty() ? tr("Cost left in the layer (%)")
-                                              : tr("%1 left in the layer (%)").arg(m_data.costName);
-    scene.x.lower = std::max(0.0, leftmost - 3.0);
-    scene.x.upper = 103.0;
-    scene.y.ticks = Ticks::Names;
-    scene.y.isReversed = true;
-    scene.y.leastSpacing = 16.0;
-    scene.y.lower = -0.5;
-    scene.y.upper = static_cast<double>(m_data.layers.size()) - 0.5;
-    scene.pick = Pick::Row;
+    setAxes(scene, leftmost);
     const int lockedCount = static_cast<int>(locked.points.size());
     const int count = static_cast<int>(chosen.points.size() + locked.points.size());
     scene.title = suggested.points.empty() ? tr("Ratios of %n layers", nullptr, count)

@@ -70,6 +70,7 @@ private:
     void step(int direction);
     QString meaningOf(const RatioItem& item) const;
     QString hoverOf(const RatioItem& item) const;
+    void setAxes(PlotScene& scene, double leftmost) const;
     RatioProfileData m_data;
     QHash<QString, int> m_rows;
     QList<RatioChange> m_dragStart;  ///< ratios when the drag began; empty: no drag

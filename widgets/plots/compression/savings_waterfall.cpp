@@ -90,6 +90,29 @@ QString SavingsWaterfall::finding(const std::vector<std::size_t>& order) const {
         .arg(percentText(100.0 * saved), m_data.costName, most.label, percentText(100.0 * most.saved));
 }
 
+QString SavingsWaterfall::hoverOf(const SavingsItem& item, double left) const {
+    QString hover = (item.key == kRest ? tr("%1\nsave %2 of all %3 together") : tr("%1\nsaves %2 of all %3"))
+                        .arg(item.label, percentText(100.0 * item.saved), m_data.costName) +
+                    u'\n' + tr("%1 left with the layers before it").arg(percentText(left));
+    if (std::isfinite(item.predictedLoss))
+        hover += u'\n' + tr("predicted loss %1 %2").arg(numberText(item.predictedLoss), m_data.unit);
+    return item.text.isEmpty() ? hover : hover + u'\n' + item.text;
+}
+
+/// The x axis; the last name may stand for the small layers together.
+void SavingsWaterfall::setNames(PlotScene& scene, bool hasRest) const {
+    // Path parts that all names share are left out: there is little room below a step.
+    const QStringList own = shortNames(hasRest ? scene.x.names.mid(0, scene.x.names.size() - 1) : scene.x.names);
+    scene.x.names = hasRest ? own + scene.x.names.mid(scene.x.names.size() - 1) : own;
+    scene.x.title = m_order == Order::Saved           ? tr("Layer, largest saving first")
+                    : m_order == Order::LossPerSaving ? tr("Layer, cheapest saving first")
+                                                      : tr("Layer, in execution order");
+    scene.x.ticks = Ticks::Names;
+    scene.x.hasGrid = false;
+    scene.x.lower = -0.7;
+    scene.x.upper = static_cast<double>(scene.x.names.size()) - 0.3;
+}
+
 PlotScene SavingsWaterfall::buildScene() const {
     PlotScene scene;
     const std::vector<std::size_t> order = sorted(&scene.skipped);
@@ -107,12 +130,8 @@ PlotScene SavingsWaterfall::buildScene() const {
         const auto x = static_cast<double>(position);
         const double next = left - 100.0 * item.saved;
         const bool isRest = item.key == kRest;
-        QString hover = (isRest ? tr("%1\nsave %2 of all %3 together") : tr("%1\nsaves %2 of all %3"))
-                            .arg(item.label, percentText(100.0 * item.saved), m_data.costName) +
-                        u'\n' + tr("%1 left with the layers before it").arg(percentText(next));
+        const QString hover = hoverOf(item, next);
         const bool hasLoss = std::isfinite(item.predictedLoss);
-        if (hasLoss) hover += u'\n' + tr("predicted loss %1 %2").arg(numberText(item.predictedLoss), m_data.unit);
-        if (!item.text.isEmpty()) hover += u'\n' + item.text;
         bars.points.push_back(
             {.key = item.key, .x = x, .y = left, .y2 = next, .text = isRest ? item.label : QString(), .hover = hover});
         if (hasLoss && isRest) {
@@ -128,17 +147,8 @@ PlotScene SavingsWaterfall::buildScene() const {
         highest = std::max(highest, left);
         scene.x.names += item.label;
     }
-    // What all names share says nothing, and there is little room below a step.
     const bool hasRest = shown.back().item.key == kRest;
-    const QStringList own = shortNames(hasRest ? scene.x.names.mid(0, scene.x.names.size() - 1) : scene.x.names);
-    scene.x.names = hasRest ? own + QStringList{shown.back().item.label} : own;
-    scene.x.title = m_order == Order::Saved           ? tr("Layer, largest saving first")
-                    : m_order == Order::LossPerSaving ? tr("Layer, cheapest saving first")
-                                                      : tr("Layer, in execution order");
-    scene.x.ticks = Ticks::Names;
-    scene.x.hasGrid = false;
-    scene.x.lower = -0.7;
-    scene.x.upper = static_cast<double>(shown.size()) - 0.3;
+    setNames(scene, hasRest);
     std::tie(scene.y.lower, scene.y.upper) = padded(lowest, highest, 0.08);
     scene.y.title = tr("%1 left (%)").arg(m_data.costName);
     if (!losses.points.empty()) {
@@ -148,7 +158,7 @@ PlotScene SavingsWaterfall::buildScene() const {
         scene.right->upper = std::max(mostLoss * 1.9, 1e-9);
     }
     // The names below the steps have no room for it.
-    if (shown.back().item.key == kRest)
+    if (hasRest)
         scene.notes.push_back({.x = 0.99,
                                .y = 0.03,
                                .alignment = Qt::AlignRight | Qt::AlignTop,

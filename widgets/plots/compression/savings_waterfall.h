@@ -54,6 +54,8 @@ private:
     };
     std::vector<std::size_t> sorted(int* skipped) const;
     std::vector<Step> steps(const std::vector<std::size_t>& order) const;
+    QString hoverOf(const SavingsItem& item, double left) const;
+    void setNames(PlotScene& scene, bool hasRest) const;
     QString finding(const std::vector<std::size_t>& order) const;
     SavingsWaterfallData m_data;
     Order m_order = Order::Saved;

@@ -97,8 +97,7 @@ QString TradeOffFrontier::hoverOf(const FrontierPlan& plan) const {
     return text;
 }
 
-PlotScene TradeOffFrontier::buildScene() const {
-    PlotScene scene;
+TradeOffFrontier::Series TradeOffFrontier::emptySeries() const {
     // Small plots have no room for titles beside their axes: with two of them the legend says what they measure.
     const auto named = [&](const QString& plain, const QString& quantity, const QString& text) {
         return hasTwoScales() ? text.arg(quantity.section(u',', 0, 0).toLower()) : plain;
@@ -126,15 +125,20 @@ PlotScene TradeOffFrontier::buildScene() const {
                            .symbol = Symbol::Star,
                            .isOnRightAxis = hasTwoScales(),
                            .size = 14.0};
-    const auto at = [&](const FrontierPlan& plan, double score, const QString& key) {
-        return PlotPoint{.key = key, .x = 100.0 * plan.costLeft, .y = score, .hover = hoverOf(plan)};
-    };
+    return {std::move(curve), std::move(others), std::move(stars), std::move(current), std::move(currentStar)};
+}
+
+PlotPoint TradeOffFrontier::pointAt(const FrontierPlan& plan, double score, const QString& key) const {
+    return {.key = key, .x = 100.0 * plan.costLeft, .y = score, .hover = hoverOf(plan)};
+}
+
+int TradeOffFrontier::addPoints(Series& series, PlotScene& scene) const {
     // Plans for one budget stand above each other: the intervals of many hide everything.
     const auto starCount = std::ranges::count_if(m_data.plans, [](const FrontierPlan& plan) {
         return std::isfinite(plan.costLeft) && std::isfinite(plan.measured);
     });
     const auto measured = [&](const FrontierPlan& plan, const QString& key) {
-        PlotPoint point = at(plan, plan.measured, key);
+        PlotPoint point = pointAt(plan, plan.measured, key);
         point.text = plan.mark;
         if ((starCount <= kIntervals || key.isEmpty()) && std::isfinite(plan.low) && std::isfinite(plan.high))
             std::tie(point.low, point.high) = std::pair(plan.low, plan.high);
@@ -146,7 +150,7 @@ PlotScene TradeOffFrontier::buildScene() const {
         if (m_data.plans[i].costLeft < least)
             ++leftOut;
         else
-            curve.points.push_back(at(m_data.plans[i], m_data.plans[i].predicted, keyOf(i)));
+            series.curve.points.push_back(pointAt(m_data.plans[i], m_data.plans[i].predicted, keyOf(i)));
     }
     for (std::size_t i = 0; i < m_data.plans.size(); ++i) {
         const FrontierPlan& plan = m_data.plans[i];
@@ -156,18 +160,18 @@ PlotScene TradeOffFrontier::buildScene() const {
             continue;
         }
         if (std::isfinite(plan.predicted) && !plan.isOnSweep && !std::isfinite(plan.measured))
-            others.points.push_back(at(plan, plan.predicted, keyOf(i)));
-        if (std::isfinite(plan.measured)) stars.points.push_back(measured(plan, keyOf(i)));
+            series.others.points.push_back(pointAt(plan, plan.predicted, keyOf(i)));
+        if (std::isfinite(plan.measured)) series.stars.points.push_back(measured(plan, keyOf(i)));
     }
     if (std::isfinite(m_data.current.costLeft)) {
         if (std::isfinite(m_data.current.predicted))
-            current.points.push_back(at(m_data.current, m_data.current.predicted, {}));
-        if (std::isfinite(m_data.current.measured)) currentStar.points.push_back(measured(m_data.current, {}));
+            series.current.points.push_back(pointAt(m_data.current, m_data.current.predicted, {}));
+        if (std::isfinite(m_data.current.measured)) series.currentStar.points.push_back(measured(m_data.current, {}));
     }
-    scene.series = {std::move(curve), std::move(others), std::move(stars), std::move(current), std::move(currentStar)};
-    if (scene.isEmpty()) return scene;
-    scaleAxes(scene);
-    scene.pick = Pick::Nearest;
+    return leftOut;
+}
+
+void TradeOffFrontier::addLines(PlotScene& scene) const {
     if (std::isfinite(m_data.baseline) && !hasTwoScales())
         scene.lines.push_back(
             {.value = m_data.baseline, .label = tr("uncompressed %1").arg(numberText(m_data.baseline, 4))});
@@ -180,6 +184,18 @@ PlotScene TradeOffFrontier::buildScene() const {
                                .value = 100.0 * m_data.targetCost,
                                .label = tr("budget %1").arg(percentText(100.0 * m_data.targetCost)),
                                .ink = {Role::Alert}});
+}
+
+PlotScene TradeOffFrontier::buildScene() const {
+    PlotScene scene;
+    Series series = emptySeries();
+    const int leftOut = addPoints(series, scene);
+    scene.series = {std::move(series.curve), std::move(series.others), std::move(series.stars),
+                    std::move(series.current), std::move(series.currentStar)};
+    if (scene.isEmpty()) return scene;
+    scaleAxes(scene);
+    scene.pick = Pick::Nearest;
+    addLines(scene);
     const QString sentence = marginalSentence();
     scene.title = finding(static_cast<int>(m_data.plans.size()) - scene.skipped);
     scene.detail = sentence.isEmpty() ? tr("Click a plan to adopt it") : sentence;

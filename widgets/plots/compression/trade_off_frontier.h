@@ -67,6 +67,15 @@ private:
     bool hasTwoScales() const { return !m_data.measuredName.isEmpty(); }
     const QString& measuredUnit() const { return hasTwoScales() ? m_data.measuredUnit : m_data.unit; }
     void scaleAxes(PlotScene& scene) const;
+    /// In the order of drawing, still without points.
+    struct Series {
+        PlotSeries curve, others, stars, current, currentStar;
+    };
+    Series emptySeries() const;
+    PlotPoint pointAt(const FrontierPlan& plan, double score, const QString& key) const;
+    /// Adds the points; returns how many plans of the curve are too far below the budget to be shown.
+    int addPoints(Series& series, PlotScene& scene) const;
+    void addLines(PlotScene& scene) const;
     QString finding(int shown) const;
     QString hoverOf(const FrontierPlan& plan) const;
     TradeOffFrontierData m_data;

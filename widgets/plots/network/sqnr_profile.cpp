@@ -67,6 +67,14 @@ PlotSeries SqnrProfile::arrows() const {
     return arrows;
 }
 
+void SqnrProfile::addThreshold(PlotScene& scene) const {
+    scene.lines.push_back({.id = QStringLiteral("threshold"),
+                           .value = m_threshold,
+                           .label = tr("%n layers below %1 %2", nullptr, static_cast<int>(culprits().size()))
+                                        .arg(numberText(m_threshold), m_data.unit),
+                           .ink = {Role::Alert}});
+}
+
 PlotScene SqnrProfile::buildScene() const {
     PlotScene scene;
     PlotSeries local{.name = tr("Local"), .mark = Mark::Line, .ink = {Role::After}, .size = 6.0};
@@ -100,11 +108,7 @@ PlotScene SqnrProfile::buildScene() const {
     if (std::isfinite(m_threshold)) {
         lowest = std::min(lowest, m_threshold);
         highest = std::max(highest, m_threshold);
-        scene.lines.push_back({.id = QStringLiteral("threshold"),
-                               .value = m_threshold,
-                               .label = tr("%n layers below %1 %2", nullptr, static_cast<int>(culprits().size()))
-                                            .arg(numberText(m_threshold), m_data.unit),
-                               .ink = {Role::Alert}});
+        addThreshold(scene);
     }
     scene.x.title = tr("Layer, in execution order");
     scene.x.ticks = Ticks::Names;

@@ -43,6 +43,7 @@ private:
     std::vector<std::size_t> worstFirst() const;
     double localMedian() const;
     PlotSeries arrows() const;
+    void addThreshold(PlotScene& scene) const;
     SqnrProfileData m_data;
     double m_threshold = kNone;
 };
