@@ -231,7 +231,7 @@ private slots:
         QVERIFY(budget->items().back().measured && !budget->items().back().predicted);
         QVERIFY(find<QLabel>(*window, "compressionDetails")->text().contains(QStringLiteral("ms a sample")));
         for (const QString& part : {QStringLiteral("Latency: "), QStringLiteral("one thread, batch 1"),
-                                    QStringLiteral("Activations of a sample")})
+                                    QStringLiteral("Activations per sample")})
             QVERIFY2(budget->summary().contains(part), qPrintable(budget->summary()));
         QVERIFY(find<QLabel>(*window, "compressionHeadline")->text().contains(QStringLiteral("measured")));
         // Another plan: the measured score is marked as another's. Undo makes it this plan's again.
