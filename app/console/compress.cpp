@@ -9,7 +9,7 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/base/file.h"
-#include "core/compression/flow.h"
+#include "core/compression/plan/flow.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"
 

@@ -8,7 +8,7 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/graph/onnx_io.h"
-#include "core/inspection/non_finite_findings.h"
+#include "core/metrics/non_finite_findings.h"
 
 namespace equant::console {
 

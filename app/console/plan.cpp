@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compression/plan.h"
+#include "core/compression/plan/plan.h"
 
 #include <fmt/format.h>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "app/console/format.h"
 #include "app/console/options.h"
 #include "core/base/file.h"
-#include "core/compression/plan_cost.h"
+#include "core/compression/plan/plan_cost.h"
 #include "core/graph/onnx_io.h"
 
 namespace equant::console {

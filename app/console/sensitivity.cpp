@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compression/sensitivity.h"
+#include "core/compression/plan/sensitivity.h"
 
 #include <algorithm>
 #include <cmath>

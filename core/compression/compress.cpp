@@ -3,8 +3,8 @@
 
 #include <optional>
 
-#include "core/compression/batch_cache.h"
-#include "core/compression/compressor.h"
+#include "core/compression/fit/compressor_internal.h"
+#include "core/statistics/batch_cache.h"
 
 namespace equant {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/base/progress.h"
-#include "core/compression/plan.h"
+#include "core/compression/plan/plan.h"
 #include "core/data/batch_source.h"
 #include "core/metrics/latency.h"
 #include "core/passes/outcome.h"

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 #include <unordered_map>
 
-#include "core/compression/channel_groups.h"
-#include "core/compression/pair_cost.h"
+#include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/factorization/pair_cost_internal.h"
 #include "core/graph/topology.h"
 #include "core/layers/layer_weights.h"
 #include "core/layers/layers.h"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/compression/model_facts.h"
-
 #include <algorithm>
 
+#include "core/compression/model_facts_internal.h"
 #include "core/graph/topology.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/runtime/kernels/evaluate.h"

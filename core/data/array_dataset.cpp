@@ -6,10 +6,10 @@
 #include <map>
 
 #include "core/base/hash.h"
-#include "core/data/dataset_kinds.h"
-#include "core/data/image_input.h"
+#include "core/data/dataset_internal.h"
+#include "core/data/image_input_internal.h"
 #include "core/data/npy.h"
-#include "core/data/npy_header.h"
+#include "core/data/npy_header_internal.h"
 
 namespace equant {
 

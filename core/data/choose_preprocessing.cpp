@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "core/base/file.h"
-#include "core/data/image_input.h"
+#include "core/data/image_input_internal.h"
 #include "core/data/preprocess.h"
 
 namespace equant {

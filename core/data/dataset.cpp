@@ -9,7 +9,7 @@
 #include <map>
 #include <numeric>
 
-#include "core/data/dataset_kinds.h"
+#include "core/data/dataset_internal.h"
 
 namespace equant {
 

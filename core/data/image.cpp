@@ -10,7 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/data/preprocess.h"
-#include "core/data/resize.h"
+#include "core/data/resize_internal.h"
 
 namespace equant {
 

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "core/base/hash.h"
-#include "core/data/dataset_kinds.h"
-#include "core/data/image_input.h"
-#include "core/data/labels_file.h"
+#include "core/data/dataset_internal.h"
+#include "core/data/image_input_internal.h"
+#include "core/data/labels_file_internal.h"
 
 namespace equant {
 

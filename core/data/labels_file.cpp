@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/data/labels_file.h"
-
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -8,6 +6,7 @@
 #include <optional>
 
 #include "core/base/file.h"
+#include "core/data/labels_file_internal.h"
 
 namespace equant {
 

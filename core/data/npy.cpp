@@ -12,7 +12,7 @@
 #include <zip.h>
 
 #include "core/base/file.h"
-#include "core/data/npy_header.h"
+#include "core/data/npy_header_internal.h"
 
 namespace equant {
 

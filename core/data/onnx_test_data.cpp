@@ -7,8 +7,8 @@
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/data/dataset_kinds.h"
-#include "core/data/image_input.h"
+#include "core/data/dataset_internal.h"
+#include "core/data/image_input_internal.h"
 #include "core/graph/onnx_io.h"
 
 namespace equant {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Separable bilinear resampling with the arithmetic of PIL's Image.resize: the triangle filter is stretched by the
 // reduction factor, its weights are rounded to 22 fractional bits, and each pass (columns first) rounds to 8 bits.
-#include "core/data/resize.h"
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+
+#include "core/data/resize_internal.h"
 
 namespace equant {
 

@@ -4,7 +4,7 @@
 #include <map>
 
 #include "core/graph/inlining.h"
-#include "core/graph/onnx_proto.h"
+#include "core/graph/onnx_proto_internal.h"
 
 namespace equant {
 namespace {

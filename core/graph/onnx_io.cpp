@@ -7,7 +7,7 @@
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/graph/onnx_proto.h"
+#include "core/graph/onnx_proto_internal.h"
 #include "core/graph/topology.h"
 
 namespace equant {

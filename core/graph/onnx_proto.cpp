@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/graph/onnx_proto.h"
-
 #include <fmt/format.h>
+
+#include "core/graph/onnx_proto_internal.h"
 
 namespace equant::proto {
 

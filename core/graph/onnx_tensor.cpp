@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fstream>
 
-#include "core/graph/onnx_proto.h"
+#include "core/graph/onnx_proto_internal.h"
 
 namespace equant::proto {
 

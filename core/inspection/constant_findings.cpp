@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/inspection/constant_findings.h"
-
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
 
 #include "core/graph/subgraphs.h"
+#include "core/inspection/constant_findings_internal.h"
 #include "core/runtime/diagnose/non_finite.h"
 
 namespace equant {

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 #include <map>
 
-#include "core/inspection/constant_findings.h"
-#include "core/inspection/techniques.h"
+#include "core/inspection/constant_findings_internal.h"
+#include "core/inspection/techniques_internal.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/passes/weight_ranges.h"
@@ -104,18 +104,6 @@ void addGraphFindings(const Model& model, const Inspection& inspection, std::vec
 }
 
 }  // namespace
-
-std::string_view name(Severity severity) {
-    switch (severity) {
-        case Severity::Info:
-            return "info";
-        case Severity::Warning:
-            return "warning";
-        case Severity::Error:
-            return "error";
-    }
-    return "info";
-}
 
 Result<Inspection> inspect(const Model& model) {
     const auto topology = Topology::of(model.graph);

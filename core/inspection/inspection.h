@@ -6,23 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "core/base/finding.h"
 #include "core/graph/model.h"
 #include "core/graph/shapes/shapes.h"
 #include "core/layers/layers.h"
 #include "core/runtime/plan.h"
 
 namespace equant {
-
-enum class Severity { Info, Warning, Error };
-[[nodiscard]] std::string_view name(Severity severity);  ///< "info", "warning", "error"
-
-struct Finding {
-    std::string id;  ///< stable: "unsupported-operator", "wasted-bits", "non-finite-weights" ...
-    Severity severity = Severity::Info;
-    std::string subject;  ///< the layer or value; empty for the whole model
-    std::string message;
-    std::string hint;
-};
 
 struct Verdict {
     bool isOk = false;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/inspection/techniques.h"
-
 #include <algorithm>
 
+#include "core/inspection/techniques_internal.h"
 #include "core/layers/layer_weights.h"
 
 namespace equant {

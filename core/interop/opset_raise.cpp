@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/interop/opset_raise.h"
-
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
 #include <string_view>
+
+#include "core/interop/opset_raise_internal.h"
 
 namespace equant {
 

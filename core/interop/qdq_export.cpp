@@ -9,7 +9,7 @@
 
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
-#include "core/interop/opset_raise.h"
+#include "core/interop/opset_raise_internal.h"
 #include "core/runtime/kernels/fake_quantize.h"
 
 namespace equant {

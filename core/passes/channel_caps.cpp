@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/passes/channel_caps.h"
-
 #include <algorithm>
 
 #include "core/graph/constants.h"
+#include "core/passes/channel_caps_internal.h"
 
 namespace equant {
 

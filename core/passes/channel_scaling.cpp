@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/passes/channel_scaling.h"
-
 #include <algorithm>
 #include <cmath>
+
+#include "core/passes/channel_scaling_internal.h"
 
 namespace equant {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <vector>
 
-#include "core/quantization/aimet_histogram.h"
-#include "core/quantization/entropy_search.h"
+#include "core/quantization/aimet_histogram_internal.h"
+#include "core/quantization/entropy_search_internal.h"
 
 namespace equant {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quantization/aimet_histogram.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
+
+#include "core/quantization/aimet_histogram_internal.h"
 
 namespace equant {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quantization/entropy_search.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 #include <optional>
 #include <vector>
+
+#include "core/quantization/entropy_search_internal.h"
 
 namespace equant {
 

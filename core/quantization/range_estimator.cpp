@@ -6,10 +6,10 @@
 #include <cmath>
 #include <fmt/format.h>
 
-#include "core/quantization/aimet_histogram.h"
-#include "core/quantization/range_histogram.h"
-#include "core/quantization/range_search.h"
-#include "core/quantization/value_scan.h"
+#include "core/quantization/aimet_histogram_internal.h"
+#include "core/quantization/range_histogram_internal.h"
+#include "core/quantization/range_search_internal.h"
+#include "core/quantization/value_scan_internal.h"
 
 namespace equant {
 

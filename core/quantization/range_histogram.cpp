@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quantization/range_histogram.h"
-
 #include <algorithm>
 #include <cmath>
 
-#include "core/quantization/value_scan.h"
+#include "core/quantization/range_histogram_internal.h"
+#include "core/quantization/value_scan_internal.h"
 
 namespace equant {
 

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quantization/range_search.h"
-
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <vector>
 
-#include "core/quantization/entropy_search.h"
+#include "core/quantization/entropy_search_internal.h"
+#include "core/quantization/range_search_internal.h"
 
 namespace equant {
 

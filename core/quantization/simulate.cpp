@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "core/data/subset.h"
-#include "core/inspection/non_finite_findings.h"
 #include "core/metrics/evaluate.h"
+#include "core/metrics/non_finite_findings.h"
 #include "core/runtime/exec/executor.h"
 
 namespace equant {

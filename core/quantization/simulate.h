@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "core/base/finding.h"
 #include "core/base/progress.h"
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
-#include "core/inspection/inspection.h"
 #include "core/metrics/scores.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/quantization/layer_sqnr.h"

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/quantization/value_scan.h"
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
 
+#include "core/quantization/value_scan_internal.h"
 #include "core/runtime/kernels/wide.h"
 
 // Intrinsics are used where EQUANT_WIDE means something.

@@ -5,8 +5,8 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/compression/channel_groups.h"
-#include "core/compression/plan_cost.h"
+#include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/plan/plan_cost.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 #include "core/inspection/inspection.h"

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/compression/greedy_selection.h"
+#include "core/compression/plan/greedy_selection_internal.h"
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 

@@ -21,7 +21,7 @@
 #include "app/desktop/jobs/engine_calls.h"
 #include "app/desktop/window/main_window.h"
 #include "core/base/file.h"
-#include "core/compression/plan_cost.h"
+#include "core/compression/plan/plan_cost.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/run.h"
 #include "tests/gui/support/window_driver.h"

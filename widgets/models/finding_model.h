@@ -5,7 +5,7 @@
 #include <QAbstractTableModel>
 #include <vector>
 
-#include "core/inspection/inspection.h"
+#include "core/base/finding.h"
 
 namespace equant::ui {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "app/desktop/pages/plot_data.h"
-#include "core/compression/losses.h"
+#include "core/compression/plan/losses.h"
 
 namespace equant::ui {
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <vector>
 
-#include "core/compression/sensitivity.h"
-#include "core/compression/solver.h"
+#include "core/compression/plan/sensitivity.h"
+#include "core/compression/plan/solver.h"
 #include "core/metrics/latency.h"
 #include "core/metrics/scores.h"
 #include "core/recipe/recipe.h"

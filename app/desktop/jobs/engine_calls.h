@@ -101,7 +101,7 @@ struct FlowOutcome {
 };
 
 /// Tries the setup's methods, and divisions of the work between factorizing and pruning where both are among them
-/// (core/compression/flow.h), down to the setup's share of the MACs. `onNews` is called from the worker thread after each candidate; stopping loses none of those.
+/// (core/compression/plan/flow.h), down to the setup's share of the MACs. `onNews` is called from the worker thread after each candidate; stopping loses none of those.
 Result<FlowOutcome> runFlow(const FlowRequest& request, const std::function<void(const FlowNews&)>& onNews,
                             const JobContext& job);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "app/desktop/jobs/engine_calls.h"
-#include "core/compression/flow.h"
+#include "core/compression/plan/flow.h"
 #include "core/metrics/evaluate.h"
 
 namespace equant::ui {

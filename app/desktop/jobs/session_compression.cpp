@@ -8,7 +8,7 @@
 #include "app/desktop/jobs/engine_calls.h"
 #include "app/desktop/jobs/session.h"
 #include "core/base/file.h"
-#include "core/compression/plan_cost.h"
+#include "core/compression/plan/plan_cost.h"
 #include "core/recipe/run.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/base/plot_scene.h"

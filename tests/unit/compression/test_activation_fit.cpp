@@ -4,10 +4,10 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/compression/activation_fit.h"
-#include "core/compression/layer_split.h"
-#include "tests/unit/support/model_builder.h"
+#include "core/compression/factorization/layer_split_internal.h"
+#include "core/statistics/activation_fit.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;

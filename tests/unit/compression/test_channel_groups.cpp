@@ -4,8 +4,8 @@
 
 #include <QtTest>
 
-#include "core/compression/channel_groups.h"
-#include "core/compression/dead_channels.h"
+#include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/channels/dead_channels_internal.h"
 #include "core/layers/layers.h"
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"

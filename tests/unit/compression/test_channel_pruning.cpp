@@ -6,8 +6,8 @@
 #include <QtTest>
 #include <set>
 
-#include "core/compression/channel_elimination.h"
-#include "core/compression/channel_pruning.h"
+#include "core/compression/channels/channel_elimination_internal.h"
+#include "core/compression/channels/channel_pruning_internal.h"
 #include "core/compression/compress.h"
 #include "core/graph/constants.h"
 #include "core/runtime/exec/executor.h"

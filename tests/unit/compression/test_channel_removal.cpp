@@ -6,8 +6,8 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/compression/channel_groups.h"
-#include "core/compression/channel_removal.h"
+#include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/channels/channel_removal_internal.h"
 #include "core/graph/constants.h"
 #include "core/layers/layers.h"
 #include "core/runtime/exec/executor.h"

@@ -2,8 +2,8 @@
 // Plans and sensitivity tables written and read again, and files that are wrong.
 #include <QTest>
 
-#include "core/compression/plan.h"
-#include "core/compression/sensitivity.h"
+#include "core/compression/plan/plan.h"
+#include "core/compression/plan/sensitivity.h"
 #include "tests/support/registry.h"
 
 using namespace equant;

@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/compression/flow.h"
-#include "core/compression/plan_cost.h"
+#include "core/compression/plan/flow.h"
+#include "core/compression/plan/plan_cost.h"
 #include "core/data/dataset.h"
 #include "core/layers/layers.h"
 #include "core/metrics/evaluate.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;

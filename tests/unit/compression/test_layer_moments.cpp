@@ -4,13 +4,13 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/compression/layer_split.h"
-#include "core/compression/moments.h"
-#include "core/compression/unfold.h"
+#include "core/compression/factorization/layer_split_internal.h"
 #include "core/graph/shapes/shapes.h"
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/support/model_builder.h"
+#include "core/statistics/moments.h"
+#include "core/statistics/unfold.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;

@@ -4,8 +4,8 @@
 #include <QtTest>
 #include <random>
 
-#include "core/compression/channel_elimination.h"
-#include "core/compression/ridge.h"
+#include "core/compression/channels/channel_elimination_internal.h"
+#include "core/statistics/ridge_internal.h"
 #include "tests/support/registry.h"
 
 using namespace equant;

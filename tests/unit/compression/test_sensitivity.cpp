@@ -4,12 +4,12 @@
 #include <QTest>
 #include <cmath>
 
-#include "core/compression/sensitivity.h"
-#include "core/compression/solver.h"
+#include "core/compression/plan/sensitivity.h"
+#include "core/compression/plan/solver.h"
 #include "core/data/dataset.h"
 #include "core/metrics/evaluate.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;

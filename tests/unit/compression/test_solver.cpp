@@ -2,9 +2,9 @@
 #include <QTest>
 #include <cmath>
 
-#include "core/compression/greedy_selection.h"
-#include "core/compression/losses.h"
-#include "core/compression/solver.h"
+#include "core/compression/plan/greedy_selection_internal.h"
+#include "core/compression/plan/losses.h"
+#include "core/compression/plan/solver.h"
 #include "tests/support/registry.h"
 
 using namespace equant;

@@ -5,12 +5,12 @@
 #include <cmath>
 
 #include "core/compression/compress.h"
-#include "core/compression/layer_split.h"
-#include "core/compression/model_facts.h"
+#include "core/compression/factorization/layer_split_internal.h"
+#include "core/compression/model_facts_internal.h"
 #include "core/metrics/scores.h"
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;

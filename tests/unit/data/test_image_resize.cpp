@@ -2,9 +2,9 @@
 #include <QtTest>
 #include <cmath>
 
-#include "core/data/resize.h"
-#include "tests/unit/data/data_support.h"
+#include "core/data/resize_internal.h"
 #include "tests/support/registry.h"
+#include "tests/unit/data/data_support.h"
 
 using namespace equant;
 using namespace equant::test;

@@ -5,7 +5,7 @@
 #include <random>
 
 #include "core/graph/topology.h"
-#include "core/interop/opset_raise.h"
+#include "core/interop/opset_raise_internal.h"
 #include "core/interop/qdq_export.h"
 #include "core/quantization/quantsim.h"
 #include "core/runtime/exec/executor.h"

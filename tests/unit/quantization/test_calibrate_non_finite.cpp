@@ -3,10 +3,10 @@
 #include <QtTest>
 #include <limits>
 
-#include "core/inspection/non_finite_findings.h"
+#include "core/metrics/non_finite_findings.h"
 #include "core/quantization/simulate.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using test::ModelBuilder;

@@ -6,11 +6,11 @@
 #include <limits>
 #include <random>
 
-#include "core/quantization/entropy_search.h"
+#include "core/quantization/entropy_search_internal.h"
 #include "core/quantization/range_estimator.h"
-#include "core/quantization/range_histogram.h"
-#include "core/quantization/range_search.h"
-#include "core/quantization/value_scan.h"
+#include "core/quantization/range_histogram_internal.h"
+#include "core/quantization/range_search_internal.h"
+#include "core/quantization/value_scan_internal.h"
 #include "tests/support/registry.h"
 
 using namespace equant;
