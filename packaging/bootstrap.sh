@@ -66,6 +66,7 @@ run)
 package)
     install_missing_packages packaging/packages.txt
     build_programs
+    rm -rf $build/packages
     cpack --preset release
     say "Install them with: sudo apt-get install $PWD/$build/packages/*.deb"
     ;;

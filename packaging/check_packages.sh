@@ -126,17 +126,19 @@ make_debian() {
     if [[ ! -d $kept ]]; then
         source=$(mirror)
         [[ $source ]] || { echo "apt of this machine knows no mirror of Debian 12."; return 1; }
+        rm -rf --one-file-system "$kept.new"  # of an interrupted run
         debootstrap --variant=minbase bookworm "$kept.new" "$source" >"$work/debootstrap.log" 2>&1 ||
             { echo "debootstrap failed: $(tail -n 1 "$work/debootstrap.log")"; rm -rf --one-file-system "$kept.new"; return 1; }
         mv "$kept.new" "$kept"
     fi
     [[ -O $kept ]] || { echo "$kept belongs to somebody else."; return 1; }
-    cp -a "$kept" "$work/debian"
+    cp -a "$kept" "$work/debian" || return
+    in_debian apt-get -o APT::Update::Error-Mode=any update >"$work/update.log" 2>&1 || { echo "its mirror does not answer."; return 1; }
 }
 
 install_in_debian() {
     echo force-unsafe-io >"$work/debian/etc/dpkg/dpkg.cfg.d/unsafe-io"  # it is thrown away: no need to wait for the disk
-    cp "$packages"/*.deb "$work/debian/tmp/" && in_debian apt-get update &&
+    cp "$packages"/*.deb "$work/debian/tmp/" &&
         in_debian sh -c 'apt-get install -y --no-install-recommends /tmp/*.deb'
 }
 
