@@ -15,6 +15,7 @@ find_package(tl-expected REQUIRED)
 # Through pkg-config: libzip's CMake package insists on its command-line tools.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+find_package(SQLite3 REQUIRED)
 if(EQUANT_DESKTOP OR EQUANT_TESTS)
     find_package(Qt6 REQUIRED COMPONENTS Core Test)
 endif()

@@ -22,6 +22,7 @@ forbid 'core/' 'plots take numbers, labels and colours, not engine types' widget
 forbid 'onnx|google/protobuf' 'protobuf lives in core/graph only' $(others core/graph)
 forbid 'dnnl|oneapi/dnnl' 'oneDNN lives in core/runtime/emit and core/runtime/exec only' $(others core/runtime) core/runtime/{ir,kernels,sweep,diagnose} core/runtime/*.h
 forbid 'opencv' 'OpenCV lives in core/data only' $(others core/data)
+forbid 'sqlite3' 'SQLite lives in core/store only' $(others core/store)
 forbid 'qcustomplot' 'QCustomPlot lives in widgets/plots only' $(others widgets/plots)
 forbid 'widgets/|app/' 'core knows nothing of the programs' core
 forbid 'app/' 'widgets know nothing of the programs' widgets
