@@ -10,6 +10,7 @@
 #include "app/console/options.h"
 #include "core/base/file.h"
 #include "core/compression/plan/plan_cost.h"
+#include "core/compression/plan/sensitivity.h"
 #include "core/graph/onnx_io.h"
 
 namespace equant::console {

@@ -5,9 +5,9 @@
 
 #include <string_view>
 
-#include "core/compression/method.h"
 #include "core/graph/model.h"
 #include "core/graph/shapes/shapes.h"
+#include "core/layers/layer_geometry.h"
 #include "core/layers/layers.h"
 
 namespace equant {

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "core/inspection/constant_findings_internal.h"
-#include "core/inspection/techniques_internal.h"
+#include "core/inspection/techniques.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/passes/weight_ranges.h"

@@ -9,23 +9,11 @@
 #include "core/base/finding.h"
 #include "core/graph/model.h"
 #include "core/graph/shapes/shapes.h"
+#include "core/inspection/techniques.h"
 #include "core/layers/layers.h"
 #include "core/runtime/plan.h"
 
 namespace equant {
-
-struct Verdict {
-    bool isOk = false;
-    std::string reason;  ///< why not; empty when ok
-};
-
-/// What can be done with one layer.
-struct LayerTechniques {
-    Verdict spatialSvd;
-    Verdict weightSvd;
-    Verdict channelPruning;
-    Verdict equalization;
-};
 
 struct Inspection {
     FactMap facts;                            ///< of every value, for batch 1

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/inspection/techniques.h"
+
 #include <algorithm>
 
-#include "core/inspection/techniques_internal.h"
 #include "core/layers/layer_weights.h"
 
 namespace equant {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/passes/absorb_bias.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/layers/layer_weights.h"
 #include "core/layers/padding.h"
-#include "core/passes/absorb_bias_internal.h"
 
 namespace equant {
 

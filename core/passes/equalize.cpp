@@ -9,7 +9,7 @@
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
 #include "core/layers/layer_weights.h"
-#include "core/passes/absorb_bias_internal.h"
+#include "core/passes/absorb_bias.h"
 #include "core/passes/channel_caps_internal.h"
 #include "core/passes/channel_links.h"
 #include "core/passes/channel_scaling_internal.h"

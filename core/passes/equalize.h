@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/base/progress.h"
+#include "core/passes/absorb_bias.h"
 #include "core/passes/fold_batch_norm.h"
 #include "core/passes/outcome.h"
 
@@ -58,15 +59,6 @@ struct EqualizedPair {
     /// Product of all factors applied to channel i between layers[k] and layers[k + 1].
     std::vector<std::vector<float>> scales;
     std::vector<std::int64_t> constantChannels;  ///< of layers[0]: never change, silenced in layers[1]
-};
-
-/// A layer whose high biases were moved into its consumer.
-struct AbsorbedBias {
-    std::string layer;
-    std::string consumer;
-    std::vector<float> amounts;  ///< per channel, what was subtracted from the bias
-    std::vector<float> biasBefore;
-    std::vector<float> biasAfter;
 };
 
 struct EqualizeReport {

@@ -10,6 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/progress.h"
+#include "core/data/batch_source.h"
+#include "core/graph/model.h"
 #include "core/runtime/exec/executor.h"
 #include "core/statistics/moments.h"
 #include "core/statistics/unfold.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Second moments of a layer's unfolded input and of its output: one pass over the data serves every rank, every choice
-// of channels and the refit. Uses Eigen. Values; collecting uses all threads, the result does
-// not depend on how many.
+// of channels and the refit. Values. Uses Eigen.
 #pragma once
 
 #include <Eigen/Core>
@@ -10,9 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "core/base/progress.h"
-#include "core/data/batch_source.h"
-#include "core/graph/model.h"
 #include "core/layers/layer_geometry.h"
 
 namespace equant {
@@ -25,8 +21,9 @@ struct LayerMoments {
     Eigen::MatrixXd cross;        ///< E[y x^T], n x (d + 1), every row with the x of its group
     Eigen::VectorXd outputPower;  ///< E[y^2] per output channel
     std::size_t count = 0;        ///< positions
-    double landingPower = 0;  ///< E|y + other branch|^2, summed over outputs: of the value that an error ends up in;
-                              ///< by collectMoments only
+    /// E|y + other branch|^2, summed over outputs: the signal power behind the Add that the layer feeds, or E|y|^2
+    /// without one. By collectMoments only.
+    double postAddPower = 0;
     std::optional<double> ridge{};  ///< that fits to them need, relative to the mean variance of an input element;
                                     ///< absent: the number of positions decides (fitProblem)
 
@@ -56,11 +53,5 @@ struct MomentRequest {
     /// The layer's weights, n x d, for LayerMoments::ridge; empty: none is chosen.
     Eigen::MatrixXd prior{};
 };
-
-/// One per request, all collected in a single pass over the data through both models (one model when they are the same
-/// object). Positions are chosen per layer and sample from the seed. Unsupported: a model that cannot run. Cancelled.
-Result<std::vector<LayerMoments>> collectMoments(const Model& model, const Model& reference,
-                                                 const std::vector<MomentRequest>& requests, const BatchSource& source,
-                                                 const MomentOptions& options, const JobContext& job = {});
 
 }  // namespace equant

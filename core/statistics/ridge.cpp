@@ -22,7 +22,7 @@ LayerMoments mean(const LayerMoments& a, const LayerMoments& b) {
     joined.gram = p * a.gram + q * b.gram;
     joined.cross = p * a.cross + q * b.cross;
     joined.outputPower = p * a.outputPower + q * b.outputPower;
-    joined.landingPower = p * a.landingPower + q * b.landingPower;
+    joined.postAddPower = p * a.postAddPower + q * b.postAddPower;
     joined.count = a.count + b.count;
     return joined;
 }

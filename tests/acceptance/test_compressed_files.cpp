@@ -6,7 +6,9 @@
 #include <cmath>
 
 #include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/compress.h"
 #include "core/compression/plan/plan_cost.h"
+#include "core/compression/plan/sensitivity.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 #include "core/inspection/inspection.h"

@@ -5,7 +5,9 @@
 #include <QtTest>
 #include <algorithm>
 
+#include "core/compression/compress.h"
 #include "core/compression/plan/plan_cost.h"
+#include "core/compression/plan/sensitivity.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
 #include "core/metrics/evaluate.h"

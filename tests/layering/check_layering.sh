@@ -59,26 +59,15 @@ if [[ -n $hits ]]; then
 fi
 
 # A knot: files that need each other. A component is NAME.h, NAME_internal.h and NAME.cpp; what one of them includes, the
-# component needs. tsort names the members of every cycle. `known_knots`: pairs still to be taken apart.
-known_knots='compression/plan/sensitivity compression/plan/sensitivity_study
-compression/plan/sensitivity compression/plan/losses
-inspection/inspection inspection/techniques
-compression/compress compression/fit/compressor
-statistics/moments statistics/ridge
-statistics/moments statistics/layer_rows
-passes/equalize passes/absorb_bias
-compression/method compression/channels/channel_groups
-compression/method compression/factorization/pair_cost
-compression/channels/channel_groups compression/channels/channel_flow'
+# component needs. tsort names the members of every cycle.
 knots() {
     grep -rE --include='*.h' --include='*.cpp' '^\s*#\s*include\s*"core/' core |
         sed -E 's/:\s*#\s*include\s*"/ /; s/".*//; s/(^| )core\//\1/g; s/\.(h|cpp)\b//g' |
-        awk -v known="$known_knots" '
+        awk '
             function owner(name,    plain) { plain = name; sub(/_internal$/, "", plain); return plain in is ? plain : name }
-            BEGIN { count = split(known, line, "\n"); for (i = 1; i <= count; i++) skipped[line[i]] }
             { from[NR] = $1; to[NR] = $2; is[$1] }
             END { for (i = 1; i <= NR; i++) { a = owner(from[i]); b = owner(to[i])
-                      if (a != b && !((a " " b) in skipped)) print a, b } }' |
+                      if (a != b) print a, b } }' |
         tsort 2>&1 >/dev/null
 }
 hits=$(knots)

@@ -9,7 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/compression/channels/channel_groups_internal.h"
+#include "core/compression/channels/channel_analysis_internal.h"
+#include "core/graph/model.h"
+#include "core/graph/shapes/shapes.h"
 #include "core/graph/topology.h"
 
 namespace equant {

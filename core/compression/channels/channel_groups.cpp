@@ -10,11 +10,6 @@
 
 namespace equant {
 
-const ChannelLayer* ChannelAnalysis::layer(std::size_t node) const {
-    const auto found = std::ranges::find(layers, node, &ChannelLayer::node);
-    return found == layers.end() ? nullptr : &*found;
-}
-
 Result<ChannelAnalysis> analyzeChannels(const Model& model, const FactMap& facts) {
     const auto topology = Topology::of(model.graph);
     if (!topology) return fail(topology.error());
@@ -62,15 +57,15 @@ ChannelGroup channelGroup(const ChannelAnalysis& analysis, std::size_t node) {
         if (layer.isConsumer && touches(layer.inputs)) group.consumers.push_back(layer.node);
         if (layer.isConsumer && touches(layer.outputs)) group.producers.push_back(layer.node);
     }
-    std::set<std::size_t> passengers;
+    std::set<std::size_t> dependentNodes;
     for (const auto& cut : analysis.cuts)
-        if (touches(cut.units)) passengers.insert(cut.node);
+        if (touches(cut.units)) dependentNodes.insert(cut.node);
     for (const auto& count : analysis.counts)
         for (const auto& entry : count.entries)
-            if (touches(entry.units)) passengers.insert(count.node);
-    for (const std::size_t layer : group.consumers) passengers.erase(layer);
-    for (const std::size_t layer : group.producers) passengers.erase(layer);
-    group.passengers.assign(passengers.begin(), passengers.end());
+            if (touches(entry.units)) dependentNodes.insert(count.node);
+    for (const std::size_t layer : group.consumers) dependentNodes.erase(layer);
+    for (const std::size_t layer : group.producers) dependentNodes.erase(layer);
+    group.dependentNodes.assign(dependentNodes.begin(), dependentNodes.end());
     return group;
 }
 

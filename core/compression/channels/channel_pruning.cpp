@@ -30,7 +30,7 @@ Result<EliminationProblem> problemOf(const Graph& graph, const ChannelLayer& lay
     if (!matrix) return fail(matrix.error());
     EliminationProblem problem;
     problem.fit = moments ? fitProblem(matrix->weight, *moments) : plainProblem(matrix->weight);
-    problem.power = moments ? moments->landingPower : matrix->weight.squaredNorm();
+    problem.power = moments ? moments->postAddPower : matrix->weight.squaredNorm();
     problem.power = std::max(problem.power, 1e-30);
     problem.columns = columnsOf(layer, units, matrix->weight.cols() / std::ssize(layer.inputs));
     return problem;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/compression/fit/layer_fit_internal.h"
+#include "core/compression/plan/plan.h"
 
 namespace equant {
 

@@ -3,8 +3,8 @@
 // any thread.
 #pragma once
 
-#include "core/compression/method.h"
 #include "core/graph/tensor.h"
+#include "core/layers/layer_geometry.h"
 
 namespace equant {
 

@@ -9,9 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "core/compression/compress.h"
+#include "core/compression/compress_options.h"
 #include "core/compression/fit/layer_fit_internal.h"
+#include "core/compression/plan/plan.h"
 #include "core/graph/shapes/shapes.h"
+#include "core/passes/outcome.h"
 
 namespace equant {
 

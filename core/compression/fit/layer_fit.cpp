@@ -6,6 +6,7 @@
 #include "core/compression/model_facts_internal.h"
 #include "core/graph/constants.h"
 #include "core/layers/layer_weights.h"
+#include "core/statistics/collect_moments.h"
 
 namespace equant {
 

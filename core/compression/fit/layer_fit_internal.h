@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "core/compression/channels/channel_pruning_internal.h"
-#include "core/compression/compress.h"
+#include "core/compression/compress_options.h"
+#include "core/data/batch_source.h"
 #include "core/graph/topology.h"
 #include "core/statistics/activation_fit.h"
 #include "core/statistics/layer_rows.h"

@@ -65,7 +65,7 @@ Result<std::vector<double>> noiseGains(const Model& model, const std::vector<Noi
         const auto score = scorer.score(noisy, job);
         if (!score) return fail(score.error());
         const double landing =
-            probe.moments->landingPower > 0 ? probe.moments->landingPower : probe.moments->outputPower.sum();
+            probe.moments->postAddPower > 0 ? probe.moments->postAddPower : probe.moments->outputPower.sum();
         if (score->sqnrDb && std::isfinite(*score->sqnrDb))
             gains.back() = std::pow(10, -*score->sqnrDb / 10) / (added / landing);
     }

@@ -21,7 +21,7 @@ struct NoiseProbe {
 };
 
 /// For every probe the noise power at the outputs, relative to their power, per noise power at the layer, relative to
-/// the power of the value it ends up in (LayerMoments::landingPower). Noise of a tenth of the layer's own power is
+/// the power of the value it ends up in (LayerMoments::postAddPower). Noise of a tenth of the layer's own power is
 /// used, Gaussian, without a mean. 0: no noise arrives, or the layer gives zeros. Errors of CandidateScorer::score.
 Result<std::vector<double>> noiseGains(const Model& model, const std::vector<NoiseProbe>& probes,
                                        CandidateScorer& scorer, std::uint64_t seed, const JobContext& job = {});

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/compression/plan/sensitivity.h"
+#include "core/compression/plan/sensitivity_table.h"
 
 namespace equant {
 

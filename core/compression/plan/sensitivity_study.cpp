@@ -12,6 +12,7 @@
 #include "core/compression/plan/sensitivity_study_internal.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
+#include "core/statistics/collect_moments.h"
 
 namespace equant {
 
@@ -175,8 +176,8 @@ Status SensitivityStudy::fillSvdCells(std::size_t layer, LayerSensitivity& row, 
     const auto errors = predictedErrors(row.method, geometry, *matrix, moments->second, sizes, stop);
     if (stop.stop_requested() || errors.size() != sizes.size()) return cancelled();
     // An error counts by the value it ends up in: a branch by the sum it is added to.
-    const double landing = moments->second.landingPower;
-    const double share = landing > 0 ? moments->second.outputPower.sum() / landing : 1;
+    const double postAddPower = moments->second.postAddPower;
+    const double share = postAddPower > 0 ? moments->second.outputPower.sum() / postAddPower : 1;
     for (std::size_t i = 0; i < sizes.size(); ++i) row.cells[i].predictedError = share * errors[i];
     return {};
 }

@@ -11,7 +11,10 @@
 #include "core/compression/channels/channel_groups_internal.h"
 #include "core/compression/channels/channel_pruning_internal.h"
 #include "core/compression/method.h"
-#include "core/compression/plan/sensitivity.h"
+#include "core/compression/plan/sensitivity_options.h"
+#include "core/compression/plan/sensitivity_table.h"
+#include "core/data/dataset.h"
+#include "core/statistics/moments.h"
 
 namespace equant {
 

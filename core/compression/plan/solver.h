@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/compression/plan/plan.h"
-#include "core/compression/plan/sensitivity.h"
+#include "core/compression/plan/sensitivity_table.h"
 
 namespace equant {
 

@@ -7,7 +7,7 @@
 #include "core/compression/factorization/layer_split_internal.h"
 #include "core/graph/shapes/shapes.h"
 #include "core/runtime/exec/executor.h"
-#include "core/statistics/moments.h"
+#include "core/statistics/collect_moments.h"
 #include "core/statistics/unfold.h"
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"

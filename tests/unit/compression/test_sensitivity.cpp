@@ -4,6 +4,7 @@
 #include <QTest>
 #include <cmath>
 
+#include "core/compression/compress.h"
 #include "core/compression/plan/sensitivity.h"
 #include "core/compression/plan/solver.h"
 #include "core/data/dataset.h"

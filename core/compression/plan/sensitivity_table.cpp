@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file of a sensitivity table: what an interrupted sweep goes on from.
+// The file of a sensitivity table is what an interrupted sweep goes on from.
+#include "core/compression/plan/sensitivity_table.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <set>
-
-#include "core/compression/plan/sensitivity.h"
 
 namespace equant {
 

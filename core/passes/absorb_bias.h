@@ -12,12 +12,21 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "core/passes/channel_links.h"
-#include "core/passes/equalize.h"
 
 namespace equant {
+
+/// A layer whose high biases were moved into its consumer.
+struct AbsorbedBias {
+    std::string layer;
+    std::string consumer;
+    std::vector<float> amounts;  ///< per channel, what was subtracted from the bias
+    std::vector<float> biasBefore;
+    std::vector<float> biasAfter;
+};
 
 /// beta and gamma of a layer's output channels, as they are after all scaling.
 struct OutputDistribution {
