@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/metrics/evaluate.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <fmt/format.h>
@@ -97,12 +98,17 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
     job.begin("evaluating", static_cast<std::int64_t>(dataset.size()));
     const BatchScorer scorer(candidates, reference);
     std::vector<std::vector<Tally>> tallies(batches);
+    // The error of the first batch that fails, in order: those before it are scored, those behind it are skipped.
     std::mutex failureMutex;
-    std::optional<std::pair<std::size_t, Error>> failure;  // of the first batch that failed, in order
+    std::optional<Error> failure;
+    std::atomic<std::size_t> firstFailed = batches;
 
     const auto countOf = [&](std::size_t index) { return std::min(batch, dataset.size() - index * batch); };
-    const auto load = [&](std::size_t index) { return stackedBatch(dataset, index * batch, countOf(index)); };
+    const auto load = [&](std::size_t index) {
+        return index > firstFailed ? Result<Batch>(Batch{}) : stackedBatch(dataset, index * batch, countOf(index));
+    };
     const auto work = [&](unsigned worker, std::size_t index, const Result<Batch>& loaded) {
+        if (index > firstFailed) return;
         auto result = loaded ? scorer.score(*loaded, worker) : Result<std::vector<Tally>>(fail(loaded.error()));
         if (result) {
             tallies[index] = std::move(*result);
@@ -110,10 +116,12 @@ Result<std::vector<Score>> evaluateAll(const std::vector<std::shared_ptr<Executo
             return;
         }
         const std::scoped_lock lock(failureMutex);
-        if (!failure || index < failure->first) failure.emplace(index, result.error());
+        if (index > firstFailed) return;
+        failure = result.error();
+        firstFailed = index;
     };
     LoadAhead<Result<Batch>>(batches, options.threads, job.stop, load, work).run();
-    if (failure) return fail(failure->second);
+    if (failure) return fail(*failure);
     if (job.stopped()) return cancelled();
 
     std::vector<Score> scores;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <QtTest>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <tuple>
 
+#include "core/base/load_ahead.h"
 #include "core/metrics/evaluate.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -19,6 +21,7 @@ class Vectors : public Dataset {
 public:
     std::size_t size() const override { return 50; }
     Result<Sample> load(std::size_t index) const override {
+        ++m_loaded;
         if (index == m_broken) return fail(ErrorCode::Corrupt, "This sample is broken.", {}, sampleName(index));
         return Sample{{randomTensor({10}, unsigned(index))}, label(index), {}};
     }
@@ -32,6 +35,7 @@ public:
     std::string fingerprint() const override { return "vectors"; }
 
     std::size_t m_broken = 1000;
+    mutable std::atomic<int> m_loaded = 0;
 };
 
 std::shared_ptr<Executor> scaled(float factor, float shift = 0) {
@@ -112,6 +116,19 @@ private slots:
         const auto score = evaluate(scaled(1), nullptr, vectors, {});
         QVERIFY(!score.has_value());
         QCOMPARE(score.error().subject, std::string("#23"));
+    }
+
+    void nothingIsReadBehindABrokenSample() {
+        for (const unsigned threads : {1U, 4U}) {
+            Vectors vectors;
+            vectors.m_broken = 3;
+            const auto score = evaluate(scaled(1), nullptr, vectors, {.threads = threads, .batch = 1});
+            QVERIFY(!score.has_value());
+            QCOMPARE(score.error().subject, std::string("#3"));
+            // Some may have been loaded ahead: two for each thread that works, and one in each that loads.
+            const int most = 4 + 4 * static_cast<int>(threads + loadersFor(threads));
+            QVERIFY2(vectors.m_loaded <= most, qPrintable(QString::number(vectors.m_loaded)));
+        }
     }
 
     void stopsWhenAsked() {

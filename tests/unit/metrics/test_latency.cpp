@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Timing in turns: how often each contestant runs, what the figures are of, stopping. How fast anything is is not
-// judged.
+// judged, but a network of a hundred times the arithmetic takes longer.
 #include <QtTest>
 
 #include "core/metrics/evaluate.h"
 #include "core/metrics/latency.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using namespace equant::test;
@@ -51,7 +51,7 @@ void TestLatency::everyContestantRunsEquallyOften() {
     QCOMPARE(times->size(), std::size_t{2});
     for (const Timings& each : *times) {
         QCOMPARE(each.values.size(), std::size_t{4});
-        QVERIFY(each.minimum() > 0);
+        QVERIFY(each.minimum() <= each.median());
     }
 }
 
@@ -65,10 +65,10 @@ void TestLatency::timeIsLimitedButNotBelowTheLeast() {
 }
 
 void TestLatency::comparesTwoNetworks() {
-    const auto change = measureLatency(convolution(8), convolution(2));
+    const auto change = measureLatency(convolution(2048), convolution(8));
     QVERIFY(change.has_value());
-    QVERIFY(change->before > 0 && change->after > 0);
-    QCOMPARE(change->ratio(), change->after / change->before);
+    QVERIFY2(change->ratio() < 0.5, qPrintable(QString::number(change->ratio())));
+    QVERIFY(change->after < change->before);
     QCOMPARE(change->batch, std::int64_t{1});
     QVERIFY(change->runs >= 5 && change->runs <= 30);
 }
