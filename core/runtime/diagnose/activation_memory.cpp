@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <new>
 
-#include "core/runtime/emit/memory_planner.h"
-#include "core/runtime/ir/ir.h"
+#include "core/runtime/emit/memory_planner_internal.h"
+#include "core/runtime/ir/ir_internal.h"
 
 namespace equant {
 

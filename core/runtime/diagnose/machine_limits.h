@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What this machine can do at most, measured: multiply-adds in registers and reading memory. Every speed of a model is
-// a share of these. Takes about half a second on all the threads asked for; call it from one thread at a time.
+// a share of these. Takes about half a second on all requested threads; call it from one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ struct MachineLimits {
     unsigned threads = 1;
     double peakGflops = 0;        ///< single-precision GFLOP/s of all threads together, a multiply-add counted as two
     double bandwidthGbs = 0;      ///< GB/s of reading memory, all threads together
-    std::int64_t cacheBytes = 0;  ///< largest cache of a core, 0 where the system does not say
+    std::int64_t cacheBytes = 0;  ///< largest cache of a core, 0 where unknown
 };
 
 /// Measures `threads` threads at once (0: all cores; no more than there are cores). The best of many short repeats is

@@ -10,10 +10,10 @@
 
 #include "core/graph/topology.h"
 #include "core/runtime/exec/executor.h"
-#include "core/runtime/ir/expansion.h"
-#include "core/runtime/kernels/control.h"
+#include "core/runtime/ir/expansion_internal.h"
+#include "core/runtime/kernels/control_internal.h"
 #include "core/runtime/kernels/evaluate.h"
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/kernels/kernel_internal.h"
 
 namespace equant {
 
@@ -142,7 +142,7 @@ private:
             made = *input;
         }
         const auto isBadConstant = [](const Seen& seen) { return seen.isConstant && !seen.count.isFinite(); };
-        // A mask is infinite by intention: what made NaN of it is to blame.
+        // A mask is infinite by intention: the cause is the operator that made NaN of it.
         if (maker != &node && badInput(*maker, isBadConstant)) {
             maker = &node;
             made = value;

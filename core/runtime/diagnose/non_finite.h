@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a result holds NaN or infinity: the operator that made the first of them. A diagnosis, not a watchdog: it runs
-// the model once with every value tapped, so ask for it when a result has been seen to be wrong.
+// Why a result holds NaN or infinity: the operator that made the first of them. Runs the model once with
+// every value tapped, so it is meant for results known to be wrong, not for every run.
 // Plain functions; any thread may call them.
 #pragma once
 

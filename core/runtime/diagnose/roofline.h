@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How fast a model could be at best: the arithmetic and the bytes of a forward pass, against what the machine can do.
 // Williams, Waterman, Patterson: Roofline, an insightful visual performance model (CACM 52, 2009).
+// Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace equant {
 
-/// Of one sample, as the graph has it: fusion and padding of layouts are the engine's business.
+/// Of one sample, as the graph has it, before the engine fuses operators and pads layouts.
 struct SampleCost {
     double flops = 0;             ///< twice the multiply-accumulates of matrix and convolution layers
     double weightBytes = 0;       ///< read once in a pass, whatever the batch

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+// compile() and the properties of a plan (plan.h).
 #include <algorithm>
 #include <dnnl.hpp>
 #include <fmt/format.h>
 
-#include "core/runtime/emit/emitter.h"
-#include "core/runtime/emit/memory_planner.h"
-#include "core/runtime/emit/onednn.h"
-#include "core/runtime/emit/plan_data.h"
-#include "core/runtime/ir/ir.h"
+#include "core/graph/inlining.h"
+#include "core/runtime/emit/emit_program_internal.h"
+#include "core/runtime/emit/memory_planner_internal.h"
+#include "core/runtime/emit/onednn_internal.h"
+#include "core/runtime/emit/plan_data_internal.h"
+#include "core/runtime/ir/ir_internal.h"
+#include "core/runtime/kernels/kernel_internal.h"
+#include "core/runtime/plan.h"
 
 namespace equant {
 namespace {
 
-/// Frees weights in layouts nobody reads (the dense original of a reordered one).
+/// Frees weights in layouts that no step reads (the dense original of a reordered one).
 void dropUnreadConstants(Plan& plan) {
     std::vector<bool> isRead(plan.constants.size(), false);
     const auto mark = [&](const Location& where) {
@@ -46,8 +50,7 @@ Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOpt
         if (!program) return fail(program.error());
         if (options.fuse) ir::fuseOperators(*program);
         auto plan = std::make_shared<Plan>();
-        Emitter emitter(*program, *plan, options.areTapsUnordered);
-        if (auto status = emitter.run(); !status) return fail(status.error());
+        if (auto status = emitProgram(*program, options.areTapsUnordered, *plan); !status) return fail(status.error());
         dropUnreadConstants(*plan);
         plan->arenaBytes = planMemory(plan->buffers);
         return plan;
@@ -56,6 +59,16 @@ Result<std::shared_ptr<const Plan>> compile(const Model& model, const CompileOpt
     } catch (const std::bad_alloc&) {
         return fail(ErrorCode::OutOfMemory, "There is not enough memory to prepare the model.", "Try smaller inputs.");
     }
+}
+
+std::vector<UnsupportedNode> unsupportedNodes(const Model& model) {
+    std::vector<UnsupportedNode> result;
+    const auto expanded = inlineFunctions(model);
+    for (const Node& node : expanded ? expanded->graph.nodes : model.graph.nodes) {
+        if (auto reason = reasonUnsupported(node, model.opset()))
+            result.push_back({node.label(), operatorName(node), std::move(*reason)});
+    }
+    return result;
 }
 
 std::vector<std::string> describePlan(const Plan& plan) {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/emit/memory_planner.h"
-
 #include <algorithm>
 #include <limits>
 #include <map>
 #include <numeric>
 #include <vector>
+
+#include "core/runtime/emit/memory_planner_internal.h"
 
 namespace equant {
 namespace {

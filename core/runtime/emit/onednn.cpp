@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/emit/onednn.h"
-
 #include <algorithm>
 #include <numeric>
 #include <omp.h>
+
+#include "core/runtime/emit/onednn_internal.h"
 
 namespace equant::onednn {
 
@@ -42,7 +42,7 @@ dnnl::memory::desc activationDesc(const Shape& shape) {
     return {anyDesc(shape).dims(), dnnl::memory::data_type::f32, channelsLast};
 }
 
-bool isPlain(const dnnl::memory::desc& desc) {
+bool isRowMajor(const dnnl::memory::desc& desc) {
     return desc == denseDesc(desc.dims());
 }
 
@@ -53,7 +53,7 @@ bool isPadded(const dnnl::memory::desc& desc) {
 }
 
 bool isDense(const dnnl::memory::desc& desc) {
-    if (isPlain(desc)) return true;
+    if (isRowMajor(desc)) return true;
     const dnnl_memory_desc_t& data = desc.data;
     if (data.format_kind != dnnl_blocked || data.offset0 != 0 || data.ndims < 2) return false;
     for (int i = 2; i < data.ndims; ++i) {

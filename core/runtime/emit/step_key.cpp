@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/emit/step_key.h"
-
 #include <bit>
 
 #include "core/base/hash.h"
-#include "core/runtime/emit/onednn.h"
+#include "core/runtime/emit/onednn_internal.h"
+#include "core/runtime/emit/step_key_internal.h"
 
 namespace equant {
 namespace {
@@ -46,6 +45,14 @@ const Desc* query(const dnnl::primitive_desc_base& descriptor, dnnl_query_t what
     return status == dnnl_success ? found : nullptr;
 }
 
+/// Calls `use` with the operation descriptor; false when the primitive has none of that type.
+template <typename Desc, typename Use>
+bool withDesc(const dnnl::primitive_desc_base& descriptor, dnnl_query_t what, const Use& use) {
+    const Desc* desc = query<Desc>(descriptor, what);
+    if (desc != nullptr) use(*desc);
+    return desc != nullptr;
+}
+
 template <typename Desc>
 void addWindow(KeyWriter& key, const Desc& desc) {
     key.add(desc.prop_kind).add(desc.alg_kind).addAll(desc.strides);
@@ -60,69 +67,49 @@ bool addParameters(KeyWriter& key, const dnnl::primitive_desc_base& descriptor, 
         case dnnl_matmul:
             return true;
         case dnnl_convolution:
-            if (const auto* desc = query<dnnl_convolution_desc_t>(descriptor, dnnl_query_convolution_d)) {
-                addWindow(key, *desc);
-                key.addAll(desc->dilates);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_convolution_desc_t>(descriptor, dnnl_query_convolution_d, [&](const auto& desc) {
+                addWindow(key, desc);
+                key.addAll(desc.dilates);
+            });
         case dnnl_pooling:
-            if (const auto* desc = query<dnnl_pooling_desc_t>(descriptor, dnnl_query_pooling_d)) {
-                addWindow(key, *desc);
-                key.addAll(desc->kernel);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_pooling_desc_t>(descriptor, dnnl_query_pooling_d, [&](const auto& desc) {
+                addWindow(key, desc);
+                key.addAll(desc.kernel);
+            });
         case dnnl_pooling_v2:
-            if (const auto* desc = query<dnnl_pooling_v2_desc_t>(descriptor, dnnl_query_pooling_v2_d)) {
-                addWindow(key, *desc);
-                key.addAll(desc->kernel).addAll(desc->dilation);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_pooling_v2_desc_t>(descriptor, dnnl_query_pooling_v2_d, [&](const auto& desc) {
+                addWindow(key, desc);
+                key.addAll(desc.kernel).addAll(desc.dilation);
+            });
         case dnnl_inner_product:
-            if (const auto* desc = query<dnnl_inner_product_desc_t>(descriptor, dnnl_query_inner_product_d)) {
-                key.add(desc->prop_kind);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_inner_product_desc_t>(descriptor, dnnl_query_inner_product_d,
+                                                       [&](const auto& desc) { key.add(desc.prop_kind); });
         case dnnl_eltwise:
-            if (const auto* desc = query<dnnl_eltwise_desc_t>(descriptor, dnnl_query_eltwise_d)) {
-                key.add(desc->prop_kind).add(desc->alg_kind).add(desc->alpha).add(desc->beta);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_eltwise_desc_t>(descriptor, dnnl_query_eltwise_d, [&](const auto& desc) {
+                key.add(desc.prop_kind).add(desc.alg_kind).add(desc.alpha).add(desc.beta);
+            });
         case dnnl_binary:
-            if (const auto* desc = query<dnnl_binary_desc_t>(descriptor, dnnl_query_binary_d)) {
-                key.add(desc->alg_kind);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_binary_desc_t>(descriptor, dnnl_query_binary_d,
+                                                [&](const auto& desc) { key.add(desc.alg_kind); });
         case dnnl_softmax:
-            if (const auto* desc = query<dnnl_softmax_desc_t>(descriptor, dnnl_query_softmax_d)) {
-                key.add(desc->prop_kind).add(desc->softmax_axis);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_softmax_desc_t>(descriptor, dnnl_query_softmax_d, [&](const auto& desc) {
+                key.add(desc.prop_kind).add(desc.softmax_axis);
+            });
         case dnnl_lrn:
-            if (const auto* desc = query<dnnl_lrn_desc_t>(descriptor, dnnl_query_lrn_d)) {
-                key.add(desc->prop_kind).add(desc->alg_kind).add(desc->local_size);
-                key.add(desc->lrn_alpha).add(desc->lrn_beta).add(desc->lrn_k);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_lrn_desc_t>(descriptor, dnnl_query_lrn_d, [&](const auto& desc) {
+                key.add(desc.prop_kind).add(desc.alg_kind).add(desc.local_size);
+                key.add(desc.lrn_alpha).add(desc.lrn_beta).add(desc.lrn_k);
+            });
         case dnnl_resampling:
-            if (const auto* desc = query<dnnl_resampling_desc_t>(descriptor, dnnl_query_resampling_d)) {
-                key.add(desc->prop_kind).add(desc->alg_kind).addAll(desc->factors);
-                return true;
-            }
-            return false;
+            return withDesc<dnnl_resampling_desc_t>(descriptor, dnnl_query_resampling_d, [&](const auto& desc) {
+                key.add(desc.prop_kind).add(desc.alg_kind).addAll(desc.factors);
+            });
         default:
             return false;
     }
 }
 
-/// The only attributes the emitter sets; false for kinds of post-operations it does not use.
+/// The only attributes that are set; false for kinds of post-operations it does not use.
 bool addPosts(KeyWriter& key, const dnnl::primitive_desc_base& descriptor) {
     const dnnl::primitive_attr attributes = descriptor.get_primitive_attr();  // owns what get_post_ops() returns
     const dnnl::post_ops posts = attributes.get_post_ops();
@@ -224,7 +211,7 @@ StepKey kernelKey(const Node& node, std::int64_t opset) {
     KeyWriter key;
     key.add(opset);
     addNode(key, node);
-    // The kernel of a control operator knows the values around it by name.
+    // The kernel of a control operator finds the values around it by name.
     const bool hasBody = std::any_of(node.attributes.begin(), node.attributes.end(), [](const Attribute& attribute) {
         return std::holds_alternative<std::shared_ptr<const Graph>>(attribute.value) ||
                std::holds_alternative<std::vector<std::shared_ptr<const Graph>>>(attribute.value);

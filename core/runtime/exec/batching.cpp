@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/exec/batching.h"
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <fmt/format.h>
 #include <string_view>
 
-#include "core/runtime/ir/operators.h"
+#include "core/runtime/exec/batching_internal.h"
+#include "core/runtime/ir/operators_internal.h"
 
 namespace equant {
 namespace {
@@ -66,7 +65,7 @@ public:
         }
         for (std::size_t i = 0; i < m_program.ops.size(); ++i) {
             const Op& op = m_program.ops[i];
-            if (!saysTheSame(m_single.ops[i], op) || !keepsSamplesApart(op)) return false;
+            if (!differsOnlyInBatch(m_single.ops[i], op) || !keepsSamplesApart(op)) return false;
             for (const ValueId id : op.outputs) {
                 if (id == ir::kNoValue) continue;
                 const auto& shape = m_program.values[id].shape;
@@ -87,7 +86,7 @@ private:
         return std::all_of(op.inputs.begin() + 1, op.inputs.end(), [&](ValueId id) { return isConstant(id); });
     }
     [[nodiscard]] bool isBySample(ValueId id) const { return id != ir::kNoValue && m_isBySample[id]; }
-    /// Its samples stand along axis 0 of a result of that rank.
+    /// Its samples are along axis 0 of a result of that rank.
     [[nodiscard]] bool isAligned(ValueId id, std::size_t rank) const {
         return isBySample(id) && shapeOf(id).size() == rank;
     }
@@ -111,8 +110,8 @@ private:
         const std::int64_t axis = op.node->intAttribute("axis", fallback);
         return axis < 0 ? axis + static_cast<std::int64_t>(shapeOf(op.inputs[0]).size()) : axis;
     }
-    /// The axes named by input `index` or the attribute are known and leave axis 0 alone.
-    [[nodiscard]] bool sparesSamples(const Op& op, std::size_t index) const {
+    /// The axes of input `index` or of the attribute are known and axis 0 is not among them.
+    [[nodiscard]] bool keepsSampleAxis(const Op& op, std::size_t index) const {
         std::vector<std::int64_t> axes = op.node->intsAttribute("axes");
         if (op.nodeInputs.size() > index && op.nodeInputs[index] != ir::kNoValue) {
             const auto& constant = m_program.values[op.nodeInputs[index]].constant;
@@ -126,7 +125,7 @@ private:
     }
 
     /// The operator for one sample and the one for the batch differ in nothing but the batch.
-    [[nodiscard]] bool saysTheSame(const Op& single, const Op& op) const {
+    [[nodiscard]] bool differsOnlyInBatch(const Op& single, const Op& op) const {
         if (single.node != nullptr && op.node != nullptr && single.label != op.label) return false;
         if (op.kind == Kind::Alias) return true;  // target shapes differ, results are checked
         for (std::size_t i = 0; i < op.nodeInputs.size() && i < single.nodeInputs.size(); ++i) {
@@ -214,8 +213,8 @@ private:
         if (isPerSample(node)) return op.outputs.size() == 1;  // indices of MaxPool count through the batch
         if (node.is("Resize") || node.is("Upsample"))
             return node.stringAttribute("coordinate_transformation_mode", "") != "tf_crop_and_resize";
-        if (isReduction(node)) return sparesSamples(op, 1);
-        if (node.is("Slice")) return sparesSamples(op, 3);
+        if (isReduction(node)) return keepsSampleAxis(op, 1);
+        if (node.is("Slice")) return keepsSampleAxis(op, 3);
         if (node.is("Gather") || node.is("Split")) return axisOf(op, 0) != 0;
         if (node.is("LayerNormalization") || node.is("RMSNormalization") || node.is("LpNormalization"))
             return axisOf(op, -1) != 0;

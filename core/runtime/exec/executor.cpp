@@ -8,7 +8,7 @@
 #include <mutex>
 #include <set>
 
-#include "core/runtime/exec/batching.h"
+#include "core/runtime/exec/batching_internal.h"
 
 namespace equant {
 namespace {
@@ -41,8 +41,8 @@ std::string shapeText(const ValueInfo& info) {
 }  // namespace
 
 struct Executor::State {
-    /// Who is shown tapped values.
-    struct Listener {
+    /// Receives tapped values: one of the two.
+    struct TapReceiver {
         TapFunction tap;
         const ElementsFunction* elements = nullptr;
     };
@@ -54,7 +54,7 @@ struct Executor::State {
 
     std::mutex mutex;
     std::map<Shapes, Result<std::shared_ptr<const Plan>>> plans;
-    std::set<Shapes> rehearsed;                ///< known to run to the end
+    std::set<Shapes> completed;                ///< have run to the end
     std::map<Shapes, std::int64_t> partSizes;  ///< samples to run at a time, for batches seen so far
     std::map<std::pair<unsigned, const Plan*>, std::unique_ptr<Runner>> runners;
 
@@ -65,10 +65,10 @@ struct Executor::State {
     [[nodiscard]] CompileOptions optionsFor(const Shapes& shapes) const;
     [[nodiscard]] std::int64_t partFor(const Shapes& shapes);
     Runner& runnerFor(unsigned worker, const std::shared_ptr<const Plan>& plan);
-    Result<std::vector<Tensor>> run(std::span<const Tensor> given, unsigned worker, const Listener& listener);
-    Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const Listener& listener);
+    Result<std::vector<Tensor>> run(std::span<const Tensor> given, unsigned worker, const TapReceiver& receiver);
+    Result<std::vector<Tensor>> runWhole(std::span<const Tensor> given, unsigned worker, const TapReceiver& receiver);
     Result<std::vector<Tensor>> runInParts(std::span<const Tensor> given, std::int64_t part, unsigned worker,
-                                           const Listener& listener);
+                                           const TapReceiver& receiver);
     Status rehearse(std::span<const Tensor> given, unsigned worker);
     [[nodiscard]] std::int64_t fixedBatch() const;
     [[nodiscard]] std::int64_t partOf(std::span<const Tensor> given);
@@ -170,11 +170,11 @@ Runner& Executor::State::runnerFor(unsigned worker, const std::shared_ptr<const 
 }
 
 Result<std::vector<Tensor>> Executor::State::runWhole(std::span<const Tensor> given, unsigned worker,
-                                                      const Listener& listener) {
+                                                      const TapReceiver& receiver) {
     const auto plan = planFor(shapesOf(given));
     if (!plan) return fail(plan.error());
     Runner& runner = runnerFor(worker, *plan);
-    return listener.elements ? runner.observe(given, *listener.elements) : runner.run(given, listener.tap);
+    return receiver.elements ? runner.observe(given, *receiver.elements) : runner.run(given, receiver.tap);
 }
 
 /// Elements that were shown cannot be taken back: before the first time, whether these shapes run at all.
@@ -184,22 +184,22 @@ Status Executor::State::rehearse(std::span<const Tensor> given, unsigned worker)
     if (!plan) return fail(plan.error());
     {
         const std::scoped_lock lock(mutex);
-        if (!mayFailWhileRunning(**plan) || rehearsed.contains(shapes)) return {};
+        if (!mayFailWhileRunning(**plan) || completed.contains(shapes)) return {};
     }
     const auto result = runnerFor(worker, *plan).run(given);
     if (!result) return fail(result.error());
     const std::scoped_lock lock(mutex);
-    rehearsed.insert(std::move(shapes));
+    completed.insert(std::move(shapes));
     return {};
 }
 
 Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> given, std::int64_t part,
-                                                        unsigned worker, const Listener& listener) {
+                                                        unsigned worker, const TapReceiver& receiver) {
     const std::int64_t batch = given[0].dim(0);
     std::vector<std::vector<Tensor>> results(outputs.size());
     std::vector<std::vector<Tensor>> tapped;
-    Listener collector{{}, listener.elements};
-    if (listener.tap) {
+    TapReceiver collector{{}, receiver.elements};
+    if (receiver.tap) {
         tapped.resize(options.taps.size());
         collector.tap = [&](std::size_t index, const Tensor& value) { tapped[index].push_back(value); };
     }
@@ -214,7 +214,7 @@ Result<std::vector<Tensor>> Executor::State::runInParts(std::span<const Tensor> 
         if (tapped[i].empty()) continue;
         auto joined = concatenated(tapped[i], options.taps[i]);
         if (!joined) return fail(joined.error());
-        listener.tap(i, *joined);
+        receiver.tap(i, *joined);
     }
     std::vector<Tensor> joined;
     for (std::size_t i = 0; i < results.size(); ++i) {
@@ -240,15 +240,15 @@ std::int64_t Executor::State::partOf(std::span<const Tensor> given) {
 }
 
 Result<std::vector<Tensor>> Executor::State::run(std::span<const Tensor> given, unsigned worker,
-                                                 const Listener& listener) {
+                                                 const TapReceiver& receiver) {
     if (auto status = check(given); !status) return fail(status.error());
-    if (const std::int64_t part = partOf(given); part > 0) return runInParts(given, part, worker, listener);
+    if (const std::int64_t part = partOf(given); part > 0) return runInParts(given, part, worker, receiver);
     const bool isDivisible = hasCommonBatch(given) && given[0].dim(0) > 1;
-    const auto rehearsal = isDivisible && listener.elements ? rehearse(given, worker) : Status{};
-    auto result = rehearsal ? runWhole(given, worker, listener) : Result<std::vector<Tensor>>(fail(rehearsal.error()));
+    const auto rehearsal = isDivisible && receiver.elements ? rehearse(given, worker) : Status{};
+    auto result = rehearsal ? runWhole(given, worker, receiver) : Result<std::vector<Tensor>>(fail(rehearsal.error()));
     // A batch of one baked into the graph (Reshape to 1x...): sample by sample it still works.
     if (result || !isDivisible || result.error().code == ErrorCode::Unsupported) return result;
-    auto parts = runInParts(given, 1, worker, listener);
+    auto parts = runInParts(given, 1, worker, receiver);
     return parts ? std::move(parts) : std::move(result);
 }
 
@@ -277,7 +277,7 @@ Result<std::shared_ptr<Executor>> Executor::create(const Model& model, CompileOp
                 isKnown = dim >= 0 || i == 0;
                 shape.push_back(dim >= 0 ? dim : 1);
             }
-            // Spatial sizes that only the data tell: the first run compiles.
+            // Spatial sizes that are only known with the data: the first run compiles.
             if (!isKnown) return executor;
         }
         shapes.push_back(std::move(shape));

@@ -7,13 +7,13 @@
 #include <cmath>
 #include <numbers>
 
-#include "core/runtime/ir/ir.h"
-#include "core/runtime/ir/operators.h"
+#include "core/runtime/ir/ir_internal.h"
+#include "core/runtime/ir/operators_internal.h"
 
 namespace equant::ir {
 namespace {
 
-/// A program as a matcher sees it: every value with the operator that makes it and those that read it.
+/// The operator that makes each value of a program, and those that read it.
 class Links {
 public:
     explicit Links(Program& program)
@@ -32,7 +32,7 @@ public:
     [[nodiscard]] Op* producer(ValueId id) const {
         return id == kNoValue || m_producer[id] == kNoOp ? nullptr : &m_program.ops[m_producer[id]];
     }
-    /// Read `times` times by operators and by nobody outside.
+    /// Read `times` times by operators and not needed outside the program.
     [[nodiscard]] bool isInner(ValueId id, std::size_t times = 1) const {
         return !m_program.values[id].isPinned() && m_readers[id].size() == times;
     }
@@ -51,7 +51,7 @@ private:
     std::vector<std::vector<std::size_t>> m_readers;
 };
 
-/// The node still stands for itself and gives one value.
+/// Still an operator of its own, with one output.
 bool isNode(const Op* op, std::string_view type) {
     return op != nullptr && op->node != nullptr && op->hasNodeSemantics && op->outputs.size() == 1 &&
            op->node->domain.empty() && op->node->opType == type;

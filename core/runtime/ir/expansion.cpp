@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/ir/expansion.h"
-
 #include <optional>
 
 #include "core/graph/inlining.h"
+#include "core/runtime/ir/expansion_internal.h"
 
 namespace equant {
 namespace {
 
-/// What decides the If, where that is known.
+/// The condition of an If, where it is known.
 std::optional<bool> conditionOf(const Node& node, const FactMap& facts) {
     if (!node.is("If") || !node.hasInput(0)) return std::nullopt;
     const auto found = facts.find(node.inputs[0]);

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/runtime/ir/ir.h"
+#include "core/runtime/ir/ir_internal.h"
 
 namespace equant::ir {
 namespace {
@@ -164,7 +164,7 @@ bool takesPosts(const Program& program, const Op& op) {
         case Kind::MatMul:
         case Kind::Resample:
             return true;
-        case Kind::Pool:  // a mean that drops its axes is seen in two shapes
+        case Kind::Pool:  // a mean that drops its axes has two shapes
             return program.values[op.inputs[0]].shape->size() == program.values[op.outputs[0]].shape->size();
         case Kind::Pointwise:
             // These run by the node's own kernel.
@@ -180,8 +180,8 @@ bool isCommutative(const Post& post) {
            isBinary(post, BinaryFunction::Max) || isBinary(post, BinaryFunction::Min);
 }
 
-/// The consumer's posts as seen from `value`; empty when they cannot be appended to its producer.
-std::vector<Post> postsSeenFrom(const Op& consumer, ValueId value) {
+/// The consumer's posts with `value` as their first input; empty when they cannot be appended to its producer.
+std::vector<Post> postsAppliedTo(const Op& consumer, ValueId value) {
     if (consumer.kind != Kind::Pointwise) return {};
     if (consumer.inputs[0] == value) return consumer.posts;
     if (consumer.posts[0].operand != value || consumer.posts[0].spread != Spread::Same ||
@@ -192,7 +192,7 @@ std::vector<Post> postsSeenFrom(const Op& consumer, ValueId value) {
     return posts;
 }
 
-/// Adapts the spreads to how the producer sees its result; false when one of them has no place there.
+/// Adapts the spreads to the dimensions of the producer's own result; false when that has no such axis.
 bool fitSpreads(const Program& program, const Op& producer, std::vector<Post>& posts) {
     const std::size_t rank = program.values[producer.outputs[0]].shape->size();
     for (Post& post : posts) {
@@ -228,8 +228,8 @@ private:
             return kNoOp;
         const std::size_t reader = m_consumers.readers[value].front();
         Op& consumer = m_program.ops[reader];
-        std::vector<Post> posts = postsSeenFrom(consumer, value);
-        if (posts.empty() || !fitSpreads(m_program, op, posts) || isBetterLeftToOther(at, posts)) return kNoOp;
+        std::vector<Post> posts = postsAppliedTo(consumer, value);
+        if (posts.empty() || !fitSpreads(m_program, op, posts) || belongsToLaterProducer(at, posts)) return kNoOp;
         for (Post& post : posts) {
             if (foldAffine(m_program, op, post)) continue;
             op.posts.push_back(std::move(post));
@@ -244,7 +244,7 @@ private:
     }
 
     /// A residual that is produced later by an operator which could take the sum itself: then nothing has to wait.
-    bool isBetterLeftToOther(std::size_t at, const std::vector<Post>& posts) const {
+    bool belongsToLaterProducer(std::size_t at, const std::vector<Post>& posts) const {
         const Post& first = posts.front();
         if (first.kind != Post::Kind::Binary || first.spread != Spread::Same || !isCommutative(first)) return false;
         const std::size_t producer =

@@ -7,13 +7,13 @@
 
 #include "core/graph/constants.h"
 #include "core/graph/topology.h"
-#include "core/runtime/ir/expansion.h"
-#include "core/runtime/ir/ir.h"
-#include "core/runtime/ir/operators.h"
-#include "core/runtime/kernels/control.h"
+#include "core/runtime/ir/expansion_internal.h"
+#include "core/runtime/ir/ir_internal.h"
+#include "core/runtime/ir/operators_internal.h"
+#include "core/runtime/kernels/control_internal.h"
 #include "core/runtime/kernels/evaluate.h"
 #include "core/runtime/kernels/fake_quantize.h"
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/kernels/kernel_internal.h"
 
 namespace equant::ir {
 namespace {
@@ -171,7 +171,7 @@ private:
         return {};
     }
 
-    /// Gives the computed value `id` its name; inserts the fake quantization the overlay asks for.
+    /// Gives the computed value `id` its name; inserts the fake quantization of the overlay.
     Status define(const std::string& valueName, ValueId id) {
         m_rawIds[valueName] = id;
         m_names[valueName] = id;

@@ -1,34 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/ir/operators.h"
-
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 #include <limits>
 
-#include "core/graph/inlining.h"
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/ir/operators_internal.h"
 
-namespace equant {
-
-std::optional<std::string> reasonUnsupported(const Node& node, std::int64_t opset) {
-    if (node.is("Constant")) return std::nullopt;
-    const auto kernel = makeKernel(node, opset);
-    if (kernel) return std::nullopt;
-    return kernel.error().message;
-}
-
-std::vector<UnsupportedNode> unsupportedNodes(const Model& model) {
-    std::vector<UnsupportedNode> result;
-    const auto expanded = inlineFunctions(model);
-    for (const Node& node : expanded ? expanded->graph.nodes : model.graph.nodes) {
-        if (auto reason = reasonUnsupported(node, model.opset()))
-            result.push_back({node.label(), operatorName(node), std::move(*reason)});
-    }
-    return result;
-}
-
-namespace ir {
+namespace equant::ir {
 namespace {
 
 /// oneDNN's kernels count in 32 bits; beyond that it does not refuse, it crashes.
@@ -50,7 +27,7 @@ bool isAlias(const Node& node) {
            node.is("Unsqueeze") || node.is("Dropout");
 }
 
-/// Dropout in training mode is random; its kernel says so.
+/// Dropout in training mode is random; its kernel reports it as unsupported.
 bool isTraining(const Program& program, const Op& op) {
     if (!op.node->is("Dropout") || op.inputs.size() < 3 || op.inputs[2] == kNoValue) return false;
     const auto& mode = program.values[op.inputs[2]].constant;
@@ -151,7 +128,7 @@ bool isSoftmaxUsable(const Program& program, const Op& op) {
     return axis + 1 == rank;
 }
 
-/// Scale and bias known, no statistics wanted: what the operator's own kernel does in general, in one pass a row.
+/// Scale and bias are constants, statistics are no outputs: then one pass a row computes it.
 bool toRowNorm(const Program& program, Op& op) {
     const Shape& shape = shapeOf(program, op.inputs[0]);
     const auto rank = static_cast<std::int64_t>(shape.size());
@@ -183,6 +160,53 @@ bool isResampleUsable(const Program& program, const Op& op) {
         node.stringAttribute("nearest_mode", program.opset < 11 ? "floor" : "round_prefer_floor");
     if (how == "asymmetric") return rounding == "floor";
     return (how == "half_pixel" || how == "pytorch_half_pixel") && rounding.starts_with("round_prefer");
+}
+
+/// The same bytes under another shape.
+bool toAlias(const Program& program, Op& op) {
+    const Value& input = program.values[op.inputs[0]];
+    const Value& output = program.values[op.outputs[0]];
+    if (!isAlias(*op.node) || isTraining(program, op) || !input.shape || !output.shape || input.constant) return false;
+    if ((op.outputs.size() > 1 && op.outputs[1] != kNoValue) || input.dtype != output.dtype) return false;
+    op.inputs.resize(1);
+    op.outputs.resize(1);
+    return true;
+}
+
+bool toPointwise(Program& program, Op& op) {
+    if (op.outputs.size() != 1) return false;
+    const bool areShapesKnown = std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId id) {
+        return id == kNoValue || program.values[id].shape.has_value();
+    });
+    if (!areShapesKnown) return false;
+    std::size_t mainInput = 0;
+    auto posts = pointwisePosts(program, *op.node, op.inputs, mainInput);
+    if (!posts || shapeOf(program, op.inputs[mainInput]) != shapeOf(program, op.outputs[0])) return false;
+    op.inputs = {op.inputs[mainInput]};
+    op.posts = std::move(*posts);
+    return true;
+}
+
+/// The kind of an operator all of whose inputs are float tensors of known shape.
+Kind kindOfDense(Program& program, Op& op) {
+    const Node& node = *op.node;
+    if (node.is("Conv") && isConvUsable(program, op)) return Kind::Conv;
+    if ((node.is("MatMul") || node.is("Gemm")) && toInnerProduct(program, op)) return Kind::InnerProduct;
+    if (isMatMulUsable(program, op)) return Kind::MatMul;
+    const bool isPool =
+        node.is("MaxPool") || node.is("AveragePool") || node.is("GlobalAveragePool") || node.is("GlobalMaxPool");
+    if (isPool && isPoolUsable(program, op)) return Kind::Pool;
+    if (node.is("LRN") && shapeOf(program, op.inputs[0]).size() == 4) return Kind::Lrn;
+    if (node.is("Softmax") && isSoftmaxUsable(program, op)) return Kind::Softmax;
+    const bool hasOneOutput =
+        std::count_if(op.outputs.begin(), op.outputs.end(), [](ValueId id) { return id != kNoValue; }) == 1;
+    if (node.is("LayerNormalization") && hasOneOutput && toRowNorm(program, op)) {
+        op.outputs.resize(1);
+        return Kind::RowNorm;
+    }
+    if (node.is("Transpose")) return Kind::Transpose;
+    if (node.is("Concat") && op.inputs.size() > 1) return Kind::Concat;
+    return Kind::Plain;
 }
 
 }  // namespace
@@ -283,61 +307,25 @@ void classify(Program& program, Op& op) {
     if (!program.fuse || !node.domain.empty() || op.inputs.empty() || op.inputs[0] == kNoValue || op.outputs.empty() ||
         op.outputs[0] == kNoValue)
         return;
-    const Value& input = program.values[op.inputs[0]];
-    const Value& output = program.values[op.outputs[0]];
-    if (isAlias(node) && !isTraining(program, op) && input.shape && output.shape && !input.constant &&
-        (op.outputs.size() == 1 || op.outputs[1] == kNoValue) && input.dtype == output.dtype) {
+    if (toAlias(program, op)) {
         op.kind = Kind::Alias;
-        op.inputs.resize(1);
-        op.outputs.resize(1);
         return;
     }
     if (!isDenseFloat(program, op.inputs[0]) || !isDenseFloat(program, op.outputs[0])) return;
-    if (op.outputs.size() == 1) {
-        std::size_t mainInput = 0;
-        const bool areShapesKnown = std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId id) {
-            return id == kNoValue || program.values[id].shape.has_value();
-        });
-        if (areShapesKnown) {
-            auto posts = pointwisePosts(program, node, op.inputs, mainInput);
-            if (posts && shapeOf(program, op.inputs[mainInput]) == shapeOf(program, op.outputs[0])) {
-                op.kind = Kind::Pointwise;
-                op.inputs = {op.inputs[mainInput]};
-                op.posts = std::move(*posts);
-                return;
-            }
-        }
-    }
-    if (node.is("Resize") || node.is("Upsample")) {
-        if (isResampleUsable(program, op)) {
-            op.kind = Kind::Resample;
-            op.inputs.resize(1);
-        }
+    if (toPointwise(program, op)) {
+        op.kind = Kind::Pointwise;
         return;
     }
-    if (isSpatialMean(program, op)) {
-        op.kind = Kind::Pool;
+    const bool isResize = node.is("Resize") || node.is("Upsample");
+    const bool isMean = isSpatialMean(program, op);
+    if (isResize || isMean) {
+        if (isResize && !isResampleUsable(program, op)) return;
+        op.kind = isResize ? Kind::Resample : Kind::Pool;
         op.inputs.resize(1);
         return;
     }
-    if (!std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId id) { return isDenseFloat(program, id); })) return;
-    if (node.is("Conv") && isConvUsable(program, op)) op.kind = Kind::Conv;
-    if ((node.is("MatMul") || node.is("Gemm")) && toInnerProduct(program, op)) op.kind = Kind::InnerProduct;
-    if (op.kind == Kind::Plain && isMatMulUsable(program, op)) op.kind = Kind::MatMul;
-    const bool isPool =
-        node.is("MaxPool") || node.is("AveragePool") || node.is("GlobalAveragePool") || node.is("GlobalMaxPool");
-    if (isPool && isPoolUsable(program, op)) op.kind = Kind::Pool;
-    if (node.is("LRN") && input.shape->size() == 4) op.kind = Kind::Lrn;
-    if (node.is("Softmax") && isSoftmaxUsable(program, op)) op.kind = Kind::Softmax;
-    const bool isAlone =
-        std::count_if(op.outputs.begin(), op.outputs.end(), [](ValueId id) { return id != kNoValue; }) == 1;
-    if (node.is("LayerNormalization") && isAlone && toRowNorm(program, op)) {
-        op.kind = Kind::RowNorm;
-        op.outputs.resize(1);
-    }
-    if (node.is("Transpose")) op.kind = Kind::Transpose;
-    if (node.is("Concat") && op.inputs.size() > 1) op.kind = Kind::Concat;
+    if (std::all_of(op.inputs.begin(), op.inputs.end(), [&](ValueId id) { return isDenseFloat(program, id); }))
+        op.kind = kindOfDense(program, op);
 }
 
-}  // namespace ir
-}  // namespace equant
+}  // namespace equant::ir

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/runtime/ir/ir.h"
+#include "core/runtime/ir/ir_internal.h"
 
 namespace equant::ir {
 namespace {

@@ -8,10 +8,10 @@
 #include <set>
 #include <string_view>
 
-#include "core/runtime/ir/operators.h"
+#include "core/runtime/ir/operators_internal.h"
 #include "core/runtime/kernels/evaluate.h"
 #include "core/runtime/kernels/fake_quantize.h"
-#include "core/runtime/kernels/pointwise_pass.h"
+#include "core/runtime/kernels/pointwise_pass_internal.h"
 
 namespace equant::ir {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // If, Loop and Scan over interpreted bodies.
-#include "core/runtime/kernels/control.h"
+#include "core/runtime/kernels/control_internal.h"
 
 namespace equant::kernels {
 namespace {
 
-/// A Loop may ask for more, or never end: nothing could stop it.
+/// A Loop can be endless, and cannot be cancelled: it fails after so many.
 constexpr std::int64_t kMostIterations = 1'000'000;
 
 using SharedBody = std::shared_ptr<const Body>;

@@ -3,7 +3,7 @@
 #include <unordered_set>
 
 #include "core/graph/subgraphs.h"
-#include "core/runtime/kernels/control.h"
+#include "core/runtime/kernels/control_internal.h"
 #include "core/runtime/kernels/evaluate.h"
 
 namespace equant {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions computed as their definition says, one weight at a time over whole output rows.
 // Integer ones subtract their zero points first, so that padding is exact zero.
-#include "core/runtime/kernels/convolution.h"
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/convolution_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pools over one to three spatial axes, their global forms, and MaxUnpool.
-#include "core/runtime/kernels/convolution.h"
+#include "core/runtime/kernels/convolution_internal.h"
 
 namespace equant::kernels {
 namespace {
@@ -182,7 +182,7 @@ Result<Kernel> makeLpPool(const Node& node, std::int64_t) {
     });
 }
 
-/// Puts every value where MaxPool's indices say (over the whole tensor), zeros elsewhere.
+/// Puts every value at the place of its index from MaxPool (over the whole tensor), zeros elsewhere.
 Result<Kernel> makeMaxUnpool(const Node& node, std::int64_t) {
     const auto attributes = windowAttributes(node);
     if (!attributes) return fail(attributes.error());
@@ -190,7 +190,7 @@ Result<Kernel> makeMaxUnpool(const Node& node, std::int64_t) {
         const TensorView& x = inputs[0];
         const auto window = resolveTransposedWindow(attributes, x.shape, attributes.kernel, {}, {});
         if (!window) return fail(window.error());
-        // Indices count over the default output; a larger one asked for keeps each plane's top left corner.
+        // Indices count over the default output; a larger requested one keeps each plane's top left corner.
         const Shape shape = window->outputShape(x.shape[0], x.shape[1]);
         Shape wanted = shape;
         if (inputs.has(2)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/elementwise.h"
+#include "core/runtime/kernels/elementwise_internal.h"
 
 namespace equant {
 

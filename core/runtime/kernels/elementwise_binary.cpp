@@ -2,7 +2,7 @@
 // Elementwise operators of two inputs with numpy-style broadcasting: arithmetic, comparisons, logic, bits.
 #include <functional>
 
-#include "core/runtime/kernels/elementwise.h"
+#include "core/runtime/kernels/elementwise_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cast and CastLike between all number types and bool. Real numbers become integers by truncation, saturating where
 // the specification leaves the result open; integers among each other wrap.
-#include "core/runtime/kernels/elementwise.h"
+#include "core/runtime/kernels/elementwise_internal.h"
 
 namespace equant::kernels {
 namespace {

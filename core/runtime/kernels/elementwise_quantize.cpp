@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // QuantizeLinear, DequantizeLinear (per tensor, per axis, per block) and DynamicQuantizeLinear.
 // Source: ONNX operator definitions, opset 10 to 21. Rounds half to even, saturates.
-#include "core/runtime/kernels/elementwise.h"
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/elementwise_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 
 namespace equant::kernels {
 namespace {

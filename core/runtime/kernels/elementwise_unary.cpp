@@ -2,8 +2,8 @@
 // Elementwise operators of one input: arithmetic, activations, tests and logic.
 #include <numbers>
 
-#include "core/runtime/kernels/elementwise.h"
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/elementwise_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 #include "core/runtime/kernels/wide.h"
 
 namespace equant::kernels {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators of any number of inputs (Max, Min, Sum, Mean) and the selection between two (Where).
-#include "core/runtime/kernels/elementwise.h"
+#include "core/runtime/kernels/elementwise_internal.h"
 
 namespace equant::kernels {
 namespace {

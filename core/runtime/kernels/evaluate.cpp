@@ -6,13 +6,13 @@
 #include <new>
 #include <stdexcept>
 
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/kernels/kernel_internal.h"
 
 namespace equant {
 namespace {
 
 constexpr std::size_t kLargestFolded = std::size_t{16} << 20;
-/// More than a file holds in one piece; the system would promise it and end the process when it is touched.
+/// More than a file holds in one piece; the system would grant it and end the process when it is written to.
 constexpr std::size_t kLargestEvaluated = std::size_t{2} << 30;
 
 class TensorOutputs final : public KernelOutputs {
@@ -20,8 +20,7 @@ public:
     TensorOutputs(const Node& node, std::size_t limitBytes)
         : m_node(node), m_limitBytes(limitBytes), m_tensors(node.outputs.size()) {}
 
-    /// Throws std::bad_alloc for what is too large, before asking the system for it.
-
+    /// Throws std::bad_alloc for what is too large, before requesting it from the system.
     std::byte* allocate(std::size_t index, DType type, const Shape& shape) override {
         if (index >= m_tensors.size() || m_node.outputs[index].empty()) return nullptr;
         const auto count = checkedElementCount(shape, type);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Computes single nodes on constant tensors: constant folding for shape inference, and the tests' way to one kernel.
+// Computes single nodes on constant tensors: constant folding for shape inference, single kernels in tests.
+// Any thread.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fake quantization: real values replaced by their nearest representable ones. The only implementation of the grid
-// outside oneDNN's post-operations; everything that simulates or exports integers uses it. Pure functions.
+// outside oneDNN's post-operations; everything that simulates or exports integers uses it. Pure functions,
+// any thread.
 #pragma once
 
 #include <span>
@@ -11,7 +12,7 @@
 namespace equant {
 
 /// In place, y = (clamp(round(x / scale) + zeroPoint, qMin, qMax) - zeroPoint) * scale in float arithmetic, as ONNX
-/// QuantizeLinear followed by DequantizeLinear. `shape` tells what the encoding's axis counts (ignored per tensor).
+/// QuantizeLinear followed by DequantizeLinear. `shape`: of the tensor, for the encoding's axis (ignored per tensor).
 /// InvalidArgument when a per-channel encoding does not fit the shape.
 Status fakeQuantize(std::span<float> values, const Shape& shape, const Encoding& encoding);
 

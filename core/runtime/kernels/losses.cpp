@@ -3,7 +3,7 @@
 // (forward only). Sums are accumulated in double.
 #include <optional>
 
-#include "core/runtime/kernels/support.h"
+#include "core/runtime/kernels/support_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/matrix.h"
+#include "core/runtime/kernels/matrix_internal.h"
 
 namespace equant {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Einsum, explicit and implicit output, with ellipsis. One loop over all labels: general rather than fast.
-#include "core/runtime/kernels/matrix.h"
+#include "core/runtime/kernels/matrix_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Matrix products: MatMul with broadcast batches, Gemm, their integer forms, and Det.
-#include "core/runtime/kernels/matrix.h"
+#include "core/runtime/kernels/matrix_internal.h"
 
 namespace equant::kernels {
 namespace {

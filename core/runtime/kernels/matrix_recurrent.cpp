@@ -4,8 +4,8 @@
 #include <functional>
 #include <optional>
 
-#include "core/runtime/kernels/matrix.h"
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/matrix_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 
 namespace equant::kernels {
 namespace {

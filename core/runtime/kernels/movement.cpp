@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/movement.h"
+#include "core/runtime/kernels/movement_internal.h"
 
 namespace equant {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that make tensors from attributes and small arguments: Constant, ConstantOfShape, Range, EyeLike.
-#include "core/runtime/kernels/movement.h"
+#include "core/runtime/kernels/movement_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pad in all its modes. Every axis gets a table that says which input index an output index shows.
-#include "core/runtime/kernels/movement.h"
+// Pad in all its modes. Every axis gets a table of the input index for each output index.
+#include "core/runtime/kernels/movement_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that take elements elsewhere: Transpose, Slice, Concat, Split, Expand, Tile, DepthToSpace, SpaceToDepth,
 // ReverseSequence, Trilu.
-#include "core/runtime/kernels/movement.h"
-#include "core/runtime/kernels/strided_copy.h"
+#include "core/runtime/kernels/movement_internal.h"
+#include "core/runtime/kernels/strided_copy_internal.h"
 
 namespace equant::kernels {
 namespace {

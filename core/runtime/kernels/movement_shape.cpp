@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that keep the bytes and change the shape (Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout) or that
-// tell it (Shape, Size).
-#include "core/runtime/kernels/movement.h"
+// return it (Shape, Size).
+#include "core/runtime/kernels/movement_internal.h"
 
 namespace equant::kernels {
 namespace {

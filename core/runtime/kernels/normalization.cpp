@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/normalization.h"
+#include "core/runtime/kernels/normalization_internal.h"
 
 namespace equant {
 

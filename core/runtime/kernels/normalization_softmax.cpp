@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Softmax, LogSoftmax and Hardmax. Before opset 13 everything from the axis on is one row; since then only the axis is.
-#include "core/runtime/kernels/normalization.h"
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/normalization_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 
 namespace equant::kernels {
 namespace {

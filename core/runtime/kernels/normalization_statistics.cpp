@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that shift and scale by means and variances (or norms): given ones (BatchNormalization) or their input's.
 // Statistics are accumulated in double.
-#include "core/runtime/kernels/normalization.h"
+#include "core/runtime/kernels/normalization_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -6,7 +6,7 @@
 #include <array>
 #include <fmt/format.h>
 
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/kernels/kernel_internal.h"
 
 namespace equant {
 namespace {
@@ -57,6 +57,13 @@ Result<Kernel> makeKernel(const Node& node, std::int64_t opset) {
     }
     return fail(ErrorCode::Unsupported, fmt::format("There is no kernel for operator {}.", operatorName(node)), {},
                 node.label());
+}
+
+std::optional<std::string> reasonUnsupported(const Node& node, std::int64_t opset) {
+    if (node.is("Constant")) return std::nullopt;
+    const auto kernel = makeKernel(node, opset);
+    if (kernel) return std::nullopt;
+    return kernel.error().message;
 }
 
 }  // namespace equant

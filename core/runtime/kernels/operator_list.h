@@ -13,7 +13,7 @@ struct OperatorFamily {
     std::vector<std::string> operators;  ///< sorted
 };
 
-/// Every operator that has a kernel. Which attribute values a kernel refuses is told by unsupportedNodes().
+/// Every operator that has a kernel. unsupportedNodes() has the attribute values that a kernel does not support.
 [[nodiscard]] std::vector<OperatorFamily> supportedOperators();
 
 }  // namespace equant

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/pointwise_pass.h"
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-#include "core/runtime/kernels/vector_math.h"
+#include "core/runtime/kernels/pointwise_pass_internal.h"
+#include "core/runtime/kernels/vector_math_internal.h"
 #include "core/runtime/kernels/wide.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

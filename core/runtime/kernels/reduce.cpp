@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions over any set of axes, and what works along one axis: ArgMax, ArgMin, CumSum.
 // Sums of real numbers are accumulated in double, in the order of the elements.
-#include "core/runtime/kernels/support.h"
+#include "core/runtime/kernels/support_internal.h"
 
 namespace equant {
 namespace kernels {

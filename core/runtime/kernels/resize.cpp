@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resize (opset 10 to 19) and Upsample. Every axis gets a table of taps (input index, weight) per output index, so all
 // modes are one separable loop. Coordinates are computed in float, as ONNX Runtime does.
-#include "core/runtime/kernels/resize.h"
+#include "core/runtime/kernels/resize_internal.h"
 
 namespace equant {
 namespace kernels {

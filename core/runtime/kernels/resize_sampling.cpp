@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sampling of images at positions that are data: GridSample (opset 16) and RoiAlign (opset 10, 16).
-#include "core/runtime/kernels/resize.h"
-#include "core/runtime/kernels/support.h"
+#include "core/runtime/kernels/resize_internal.h"
+#include "core/runtime/kernels/support_internal.h"
 
 namespace equant::kernels {
 namespace {

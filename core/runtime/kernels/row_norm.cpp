@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/row_norm.h"
-
 #include <cmath>
 
+#include "core/runtime/kernels/row_norm_internal.h"
 #include "core/runtime/kernels/wide.h"
 
 namespace equant {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant {
 namespace kernels {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that read at given indices: Gather, GatherElements, GatherND. Indices may count from the end; others are
 // refused.
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // NonMaxSuppression: boxes in order of falling score, each kept unless it overlaps a kept one too much.
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators whose output depends on values: TopK, NonZero, Compress.
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that write at given indices: ScatterElements (and its old name Scatter), ScatterND, OneHot.
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Unique: the different elements, or the different slices along an axis, with where they come from and how often.
-#include "core/runtime/kernels/selection.h"
+#include "core/runtime/kernels/selection_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -5,7 +5,7 @@
 #include <complex>
 #include <numbers>
 
-#include "core/runtime/kernels/support.h"
+#include "core/runtime/kernels/support_internal.h"
 
 namespace equant::kernels {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/strided_copy.h"
+#include "core/runtime/kernels/strided_copy_internal.h"
 
 namespace equant::kernels {
 namespace {

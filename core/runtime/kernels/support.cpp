@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/support.h"
-
 #include <memory>
+
+#include "core/runtime/kernels/support_internal.h"
 
 namespace equant::kernels {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/kernels/window.h"
+#include "core/runtime/kernels/window_internal.h"
 
 namespace equant::kernels {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/sweep/plan_agreement.h"
-
 #include <algorithm>
+
+#include "core/runtime/sweep/plan_agreement_internal.h"
 
 namespace equant {
 namespace {
@@ -32,7 +32,7 @@ void forEachOutput(const Plan& plan, const Visit& visit) {
     for (const std::size_t slot : plan.outputs) visit(plan.slots[slot].location);
 }
 
-/// Pairs of indices that stand for one another; a one-to-one relation that only grows.
+/// Pairs of indices that correspond; a one-to-one relation that only grows.
 class Correspondence {
 public:
     Correspondence(std::size_t baseSize, std::size_t candidateSize)
@@ -107,10 +107,10 @@ private:
     bool areSameSlots(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
         return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](std::size_t x, std::size_t y) {
             if (x == kNoSlot || y == kNoSlot) return x == y;
-            const TensorSlot& mine = m_base.slots[x];
-            const TensorSlot& theirs = m_candidate.slots[y];
-            return mine.dtype == theirs.dtype && mine.shape == theirs.shape && mine.isDynamic == theirs.isDynamic &&
-                   isSame(mine.location, theirs.location);
+            const TensorSlot& inBase = m_base.slots[x];
+            const TensorSlot& inCandidate = m_candidate.slots[y];
+            return inBase.dtype == inCandidate.dtype && inBase.shape == inCandidate.shape &&
+                   inBase.isDynamic == inCandidate.isDynamic && isSame(inBase.location, inCandidate.location);
         });
     }
 
@@ -134,10 +134,10 @@ private:
 
     bool isSameConstant(std::size_t base, std::size_t candidate) {
         if (m_equalConstants[candidate] == base) return true;
-        const Tensor& mine = m_base.constants[base];
-        const Tensor& theirs = m_candidate.constants[candidate];
-        const bool isSame = mine.dtype() == theirs.dtype() && mine.shape() == theirs.shape() &&
-                            (mine.sharesDataWith(theirs) || mine == theirs);
+        const Tensor& inBase = m_base.constants[base];
+        const Tensor& inCandidate = m_candidate.constants[candidate];
+        const bool isSame = inBase.dtype() == inCandidate.dtype() && inBase.shape() == inCandidate.shape() &&
+                            (inBase.sharesDataWith(inCandidate) || inBase == inCandidate);
         if (isSame) m_equalConstants[candidate] = base;
         return isSame;
     }

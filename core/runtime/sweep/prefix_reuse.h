@@ -25,7 +25,7 @@ struct PrefixReuseOptions {
     CompileOptions compile;
 };
 
-/// Gives a batch of inputs, in the order of Graph::requiredInputs(); the same ones whenever it is asked again. Called
+/// Gives a batch of inputs, in the order of Graph::requiredInputs(); the same ones at every call for that batch. Called
 /// from several threads (BatchSource::load of core/data is one).
 using BatchLoader = std::function<Result<std::vector<Tensor>>(std::size_t batch)>;
 

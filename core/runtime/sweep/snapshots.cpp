@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/runtime/sweep/snapshots.h"
-
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 
-#include "core/runtime/sweep/plan_agreement.h"
+#include "core/runtime/sweep/plan_agreement_internal.h"
+#include "core/runtime/sweep/snapshots_internal.h"
 
 namespace equant {
 namespace {

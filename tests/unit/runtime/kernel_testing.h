@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <random>
 
-#include "core/runtime/kernels/kernel.h"
+#include "core/runtime/kernels/kernel_internal.h"
 
 namespace equant::testing {
 

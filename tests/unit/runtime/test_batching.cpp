@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which networks may be computed sample by sample: what keeps samples apart is found, what mixes them is never missed.
-#include "core/runtime/exec/batching.h"
+#include "core/runtime/exec/batching_internal.h"
 #include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer normalization and gelu, written as chains by exporters, become one step; what somebody looks at stays.
-#include "core/runtime/kernels/row_norm.h"
+#include "core/runtime/kernels/row_norm_internal.h"
 #include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
 

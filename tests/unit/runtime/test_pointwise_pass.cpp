@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loops over raw memory against their definitions: swish in double, tables one value at a time.
 #include "core/runtime/kernels/fake_quantize.h"
-#include "core/runtime/kernels/pointwise_pass.h"
+#include "core/runtime/kernels/pointwise_pass_internal.h"
 #include "tests/support/registry.h"
 #include "tests/unit/runtime/plan_testing.h"
 
