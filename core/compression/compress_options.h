@@ -36,7 +36,7 @@ struct CompressedLayer {
     LayerCost after;                 ///< of all nodes that replace the layer
     std::vector<std::string> nodes;  ///< labels of the nodes that replace it (first: the one that reads its input)
     std::optional<double> sqnrDb;    ///< of the layer's output on the calibration data, after the refit
-    /// Channel pruning: other layers that read the same channels (a residual stream) and lost them too.
+    /// Channel pruning: other layers that read the same channels (through residual connections) and lost them too.
     std::vector<std::string> sharedWith{};
     std::string skipped;  ///< why the layer was left alone; empty when it was compressed
 };

@@ -15,6 +15,33 @@ std::string describeNode(const Node& node) {
     return fmt::format("{} \"{}\"", node.opType, node.label());
 }
 
+/// Kahn's algorithm; the smallest index first keeps the file's order wherever that is legal. `waiting`: how many inputs
+/// of each node are computed by nodes; `usesOf(value)` lists who reads a value.
+template <typename UsesOf>
+Status sortNodes(const Graph& graph, std::vector<std::size_t> waiting, const UsesOf& usesOf,
+                 std::vector<std::size_t>& order) {
+    std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+    for (std::size_t i = 0; i < waiting.size(); ++i)
+        if (waiting[i] == 0) ready.push(i);
+    while (!ready.empty()) {
+        const std::size_t next = ready.top();
+        ready.pop();
+        order.push_back(next);
+        for (const auto& output : graph.nodes[next].outputs) {
+            if (output.empty()) continue;
+            for (const auto& use : usesOf(output))
+                if (--waiting[use.node] == 0) ready.push(use.node);
+        }
+    }
+    if (order.size() != graph.nodes.size())
+        for (std::size_t i = 0; i < waiting.size(); ++i)
+            if (waiting[i] > 0)
+                return fail(ErrorCode::Corrupt,
+                            fmt::format("The graph has a cycle through {}.", describeNode(graph.nodes[i])),
+                            "Export the model again.", graph.nodes[i].label());
+    return {};
+}
+
 }  // namespace
 
 Result<Topology> Topology::of(const Graph& graph) {
@@ -61,27 +88,9 @@ Result<Topology> Topology::of(const Graph& graph) {
         found->second.isGraphOutput = true;
     }
 
-    // Kahn's algorithm; the smallest index first keeps the file's order wherever that is legal.
-    std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
-    for (std::size_t i = 0; i < waiting.size(); ++i)
-        if (waiting[i] == 0) ready.push(i);
-    while (!ready.empty()) {
-        const std::size_t next = ready.top();
-        ready.pop();
-        topology.m_order.push_back(next);
-        for (const auto& output : graph.nodes[next].outputs) {
-            if (output.empty()) continue;
-            for (const Use& use : values[output].uses)
-                if (--waiting[use.node] == 0) ready.push(use.node);
-        }
-    }
-    if (topology.m_order.size() != graph.nodes.size())
-        for (std::size_t i = 0; i < waiting.size(); ++i)
-            if (waiting[i] > 0)
-                return fail(ErrorCode::Corrupt,
-                            fmt::format("The graph has a cycle through {}.", describeNode(graph.nodes[i])),
-                            "Export the model again.", graph.nodes[i].label());
-
+    const auto usesOf = [&](const std::string& value) -> const std::vector<Use>& { return values[value].uses; };
+    if (const auto sorted = sortNodes(graph, std::move(waiting), usesOf, topology.m_order); !sorted)
+        return fail(sorted.error());
     std::vector<std::size_t> position(graph.nodes.size());
     for (std::size_t i = 0; i < topology.m_order.size(); ++i) position[topology.m_order[i]] = i;
     for (auto& [value, entry] : values)

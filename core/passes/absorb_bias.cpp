@@ -11,7 +11,7 @@ namespace equant {
 
 std::optional<AbsorbedBias> absorbBias(Graph& graph, const ChannelLink& link, const OutputDistribution& distribution,
                                        Absorption mode) {
-    if (!link.isPlain || link.repeat != 1 || !link.biasAdds.empty()) return std::nullopt;
+    if (!link.isDirect || link.repeat != 1 || !link.biasAdds.empty()) return std::nullopt;
     const bool isReference = mode == Absorption::Reference;
     if (hasPadding(graph.nodes[link.to]) && !isReference) return std::nullopt;
     const bool isLinear = link.between.empty();

@@ -116,11 +116,11 @@ private:
                 return block("nonlinear", fmt::format("A second clipping activation, {}, follows.", quoted(node)));
             if (clipping->lower || clipping->upper) m_link.clipping = clipping;  // a Clip without bounds does nothing
         } else if (flattensChannels(node)) {
-            m_link.isPlain = false;
+            m_link.isDirect = false;
         } else if (isPositivelyHomogeneous(node)) {
             if (node.opType != "LeakyRelu" && node.opType != "PRelu" && node.opType != "Identity" &&
                 node.opType != "Dropout")
-                m_link.isPlain = false;
+                m_link.isDirect = false;
         } else if (node.is("Add") || node.is("Concat") || node.is("Mul") || node.is("Sub") || node.is("Sum")) {
             return block("join", fmt::format("Its result is joined with others by {}.", quoted(node)));
         } else {
@@ -147,7 +147,7 @@ private:
         if (!consumer) return block("weights", fmt::format("{}: {}", quoted(node), consumer.error().message));
         if (node.inputs[0] != m_graph.nodes[lastNode()].outputs[0])
             return block("weights", fmt::format("{} uses it as weights.", quoted(node)));
-        if (consumer->inputChannels() % m_channels != 0 || (m_link.isPlain && consumer->inputChannels() != m_channels))
+        if (consumer->inputChannels() % m_channels != 0 || (m_link.isDirect && consumer->inputChannels() != m_channels))
             return block("channels", fmt::format("{} reads {} channels, not {}.", quoted(node),
                                                  consumer->inputChannels(), m_channels));
         m_link.repeat = consumer->inputChannels() / m_channels;

@@ -29,7 +29,7 @@ struct ChannelLink {
     std::vector<std::size_t> between;   ///< nodes passed on the way, all of which commute with s_i > 0 per channel
     std::vector<std::size_t> biasAdds;  ///< those of `between` that add a per-channel constant (it must be scaled too)
     std::optional<Clipping> clipping;   ///< the activation between them, if it clips (Relu: lower 0, no upper)
-    bool isPlain = true;                ///< nothing but at most one activation in between
+    bool isDirect = true;               ///< nothing but at most one activation in between
     std::int64_t repeat = 1;            ///< consecutive inputs of `to` that belong to one channel (Flatten)
 };
 

@@ -3,7 +3,6 @@
 // operators that move channels about in channel_movement.cpp.
 #include <algorithm>
 #include <fmt/format.h>
-#include <numeric>
 #include <unordered_set>
 
 #include "core/compression/channels/channel_flow_internal.h"
@@ -61,19 +60,13 @@ ChannelAnalysis ChannelFlow::run() {
         const std::size_t producer = m_topology.producer(output.name);
         const std::string through =
             producer == Topology::kNone ? "" : fmt::format(" through {}", quotedNode(m_graph.nodes[producer]));
-        block(found->second.units,
-              fmt::format("The channels reach the network's output \"{}\"{}.", output.name, through));
+        m_units.block(found->second.units,
+                      fmt::format("The channels reach the network's output \"{}\"{}.", output.name, through));
     }
-    // Numbers the units: the roots, in order.
-    std::vector<int> number(m_parent.size(), -1);
-    for (std::size_t i = 0; i < m_parent.size(); ++i) {
-        const auto root = static_cast<std::size_t>(find(static_cast<int>(i)));
-        if (number[root] >= 0) continue;
-        number[root] = static_cast<int>(m_analysis.blockedBy.size());
-        m_analysis.blockedBy.push_back(m_blockedBy[root]);
-    }
+    UnitSets::Numbering numbering = m_units.numbered();
+    m_analysis.blockedBy = std::move(numbering.blockedBy);
     const auto renumber = [&](ChannelUnits& units) {
-        for (int& unit : units) unit = number[static_cast<std::size_t>(find(unit))];
+        for (int& unit : units) unit = numbering.set[static_cast<std::size_t>(unit)];
     };
     for (auto& [name, axis] : m_analysis.values) renumber(axis.units);
     for (auto& layer : m_analysis.layers) {
@@ -84,42 +77,6 @@ ChannelAnalysis ChannelFlow::run() {
     for (auto& count : m_analysis.counts)
         for (auto& entry : count.entries) renumber(entry.units);
     return std::move(m_analysis);
-}
-
-ChannelUnits ChannelFlow::freshUnits(std::int64_t count, const std::string& blockedBy) {
-    ChannelUnits units(static_cast<std::size_t>(count));
-    std::iota(units.begin(), units.end(), static_cast<int>(m_parent.size()));
-    m_parent.insert(m_parent.end(), units.begin(), units.end());
-    m_blockedBy.resize(m_parent.size(), blockedBy);
-    return units;
-}
-
-int ChannelFlow::find(int unit) const {
-    while (m_parent[static_cast<std::size_t>(unit)] != unit) {
-        int& parent = m_parent[static_cast<std::size_t>(unit)];
-        parent = m_parent[static_cast<std::size_t>(parent)];
-        unit = parent;
-    }
-    return unit;
-}
-
-void ChannelFlow::unite(int a, int b) {
-    a = find(a);
-    b = find(b);
-    if (a == b) return;
-    if (b < a) std::swap(a, b);
-    m_parent[static_cast<std::size_t>(b)] = a;
-    if (m_blockedBy[static_cast<std::size_t>(a)].empty())
-        m_blockedBy[static_cast<std::size_t>(a)] = m_blockedBy[static_cast<std::size_t>(b)];
-}
-
-void ChannelFlow::unite(const ChannelUnits& a, const ChannelUnits& b) {
-    for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) unite(a[i], b[i]);
-}
-
-void ChannelFlow::block(const ChannelUnits& units, const std::string& why) {
-    for (const int unit : units)
-        if (auto& reason = m_blockedBy[static_cast<std::size_t>(find(unit))]; reason.empty()) reason = why;
 }
 
 const Shape* ChannelFlow::shapeOf(const std::string& value) const {
@@ -142,7 +99,7 @@ void ChannelFlow::label(const std::string& value, int axis, ChannelUnits units) 
     if (!shape || axis >= static_cast<int>(shape->size()) ||
         (*shape)[static_cast<std::size_t>(axis)] != static_cast<std::int64_t>(units.size())) {
         const std::string why = fmt::format("The shape of \"{}\" is not known.", value);
-        block(units, why);
+        m_units.block(units, why);
         m_opaque[value] = why;
         return;
     }
@@ -156,12 +113,13 @@ void ChannelFlow::makeOpaque(const Node& node, const std::string& why) {
 
 void ChannelFlow::blockInputs(const Node& node, const std::string& why, std::size_t firstSlot) {
     for (std::size_t slot = firstSlot; slot < node.inputs.size(); ++slot) {
-        if (const auto* axis = axisOf(node, slot)) block(axis->units, why);
+        if (const auto* axis = axisOf(node, slot)) m_units.block(axis->units, why);
         const auto found = m_shapes.find(node.inputs[slot]);
         if (found == m_shapes.end()) continue;
         for (const auto& element : found->second) {
             const auto value = m_analysis.values.find(element.value);
-            if (value != m_analysis.values.end() && value->second.axis == element.axis) block(value->second.units, why);
+            if (value != m_analysis.values.end() && value->second.axis == element.axis)
+                m_units.block(value->second.units, why);
         }
     }
 }
@@ -224,8 +182,8 @@ void ChannelFlow::editCount(std::size_t slot, const std::string& attribute, cons
 void ChannelFlow::visit(const Node& node) {
     for (const auto& captured : capturedValues(node))
         if (const auto found = m_analysis.values.find(captured); found != m_analysis.values.end())
-            block(found->second.units,
-                  fmt::format("The channels are read inside {}, which is not followed.", quotedNode(node)));
+            m_units.block(found->second.units,
+                          fmt::format("The channels are read inside {}, which is not followed.", quotedNode(node)));
     if (node.inputs.empty()) return;  // a constant
     if (!node.hasInput(0) || node.outputs.empty() || node.outputs[0].empty()) {
         blockInputs(node, fmt::format("The channels are an argument of {}.", quotedNode(node)));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The rules by which channels pass operators, one node at a time in execution order. Private to core/compression:
-// analyzeChannels drives it. Units are merged while the graph is walked (union-find) and numbered at the end.
+// analyzeChannels drives it. Units are merged while the graph is walked and numbered at the end (UnitSets).
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/compression/channels/channel_analysis_internal.h"
+#include "core/compression/channels/unit_sets_internal.h"
 #include "core/graph/model.h"
 #include "core/graph/shapes/shapes.h"
 #include "core/graph/topology.h"
@@ -32,13 +33,6 @@ private:
         std::size_t element = 0;
     };
     using ShapeVector = std::vector<ShapeElement>;
-
-    // --- units
-    ChannelUnits freshUnits(std::int64_t count, const std::string& blockedBy = {});
-    int find(int unit) const;
-    void unite(int a, int b);
-    void unite(const ChannelUnits& a, const ChannelUnits& b);
-    void block(const ChannelUnits& units, const std::string& why);
 
     // --- values
     const Shape* shapeOf(const std::string& value) const;  ///< null unless every dimension but the first is known
@@ -72,6 +66,9 @@ private:
     void resize(const Node& node, const ChannelAxis& input);
     void reduce(const Node& node, const ChannelAxis& input);
     bool shapeArithmetic(const Node& node);
+    std::optional<ShapeVector> gatherShape(const Node& node) const;
+    std::optional<ShapeVector> sliceShape(const Node& node) const;
+    std::optional<ShapeVector> concatShapes(const Node& node) const;
     ShapeVector shapeVector(const Node& node, std::size_t slot) const;
     void refuse(const Node& node, const std::string& why);
 
@@ -80,8 +77,7 @@ private:
     const Topology& m_topology;
     const FactMap& m_facts;
     std::size_t m_node = 0;
-    mutable std::vector<int> m_parent;
-    std::vector<std::string> m_blockedBy;
+    UnitSets m_units;
     std::unordered_map<std::string, std::string> m_opaque;  ///< values whose channels are not followed, and why
     std::unordered_map<std::string, ShapeVector> m_shapes;
     ChannelAnalysis m_analysis;

@@ -28,7 +28,7 @@ void ChannelFlow::layer(const Node& node) {
         record.inputs = input->units;
     } else if (input) {
         record.blockedBy = "Its input channels come along an axis that is not followed.";
-        block(input->units, fmt::format("The channels reach {} along another axis.", quotedNode(node)));
+        m_units.block(input->units, fmt::format("The channels reach {} along another axis.", quotedNode(node)));
     } else {
         record.blockedBy = opaqueReason(node);
         blockInputs(node, fmt::format("The channels are counted by {}.", quotedNode(node)));
@@ -39,14 +39,14 @@ void ChannelFlow::layer(const Node& node) {
     if (weights->isDepthwise()) {
         depthwise(node, weight, std::move(record));
     } else if (weights->groups() != 1) {
-        block(record.inputs, fmt::format("The channels reach the grouped {}.", quotedNode(node)));
-        record.outputs = freshUnits(weights->outputChannels(),
-                                    fmt::format("The channels are made by the grouped {}.", quotedNode(node)));
+        m_units.block(record.inputs, fmt::format("The channels reach the grouped {}.", quotedNode(node)));
+        record.outputs = m_units.add(weights->outputChannels(),
+                                     fmt::format("The channels are made by the grouped {}.", quotedNode(node)));
         label(node.outputs[0], outputAxis, record.outputs);
         m_analysis.layers.push_back(std::move(record));
     } else {
         record.isConsumer = true;
-        record.outputs = freshUnits(weights->outputChannels());
+        record.outputs = m_units.add(weights->outputChannels());
         const WeightAxes axes = weightAxes(node, weight.rank());
         cut(1, axes.output, record.outputs);
         if (!record.inputs.empty()) cut(1, axes.input, record.inputs);
@@ -62,7 +62,7 @@ void ChannelFlow::depthwise(const Node& node, const Tensor& weight, ChannelLayer
     const bool isConv = node.is("Conv");
     const std::int64_t groups = node.intAttribute("group", 1);
     const std::int64_t perGroup = isConv ? weight.dim(0) / groups : weight.dim(1);
-    if (record.inputs.empty()) record.inputs = freshUnits(groups, record.blockedBy);
+    if (record.inputs.empty()) record.inputs = m_units.add(groups, record.blockedBy);
     for (const int unit : record.inputs)
         record.outputs.insert(record.outputs.end(), static_cast<std::size_t>(perGroup), unit);
     cut(1, 0, isConv ? record.outputs : record.inputs);
@@ -103,9 +103,9 @@ bool ChannelFlow::joinOperand(const Node& node, std::size_t slot, int axis, int 
     if (const ChannelAxis* input = axisOf(node, slot)) {
         if (input->axis != own) return input->units.size() < 2 && count == 1;
         if (input->units.size() == units.size())
-            unite(units, input->units);
+            m_units.unite(units, input->units);
         else
-            block(input->units, fmt::format("{} spreads this single channel over others.", quotedNode(node)));
+            m_units.block(input->units, fmt::format("{} spreads this single channel over others.", quotedNode(node)));
         return true;
     }
     if (count == 1) return true;
@@ -143,12 +143,12 @@ void ChannelFlow::concat(const Node& node) {
             const ChannelUnits part =
                 input
                     ? input->units
-                    : freshUnits(count, why == m_opaque.end() ? fmt::format("{} appends a constant.", quotedNode(node))
-                                                              : why->second);
+                    : m_units.add(count, why == m_opaque.end() ? fmt::format("{} appends a constant.", quotedNode(node))
+                                                               : why->second);
             units.insert(units.end(), part.begin(), part.end());
         } else if (input) {
             if (units.empty()) units = input->units;
-            unite(units, input->units);
+            m_units.unite(units, input->units);
         } else if (!isConstant(node, slot) || !constantInput(m_graph, node, slot)) {
             return refuse(node, fmt::format("which joins them with \"{}\"", node.inputs[slot]));
         }

@@ -148,8 +148,8 @@ void ChannelFlow::pad(const Node& node, const ChannelAxis& input) {
     if (front == 0 && back == 0) return label(node.outputs[0], input.axis, input.units);
     if (front < 0 || back < 0 || node.stringAttribute("mode", "constant") != "constant")
         return refuse(node, "which copies or cuts some of them");
-    ChannelUnits units = freshUnits(front);
-    const ChannelUnits behind = freshUnits(back);
+    ChannelUnits units = m_units.add(front);
+    const ChannelUnits behind = m_units.add(back);
     editCount(1, isAttribute ? "pads" : "", *pads, axis, units);
     editCount(1, isAttribute ? "pads" : "", *pads, axis + rank, behind);
     units.insert(units.end(), input.units.begin(), input.units.end());
@@ -259,6 +259,50 @@ ChannelFlow::ShapeVector ChannelFlow::shapeVector(const Node& node, std::size_t 
     return vector;
 }
 
+std::optional<ChannelFlow::ShapeVector> ChannelFlow::gatherShape(const Node& node) const {
+    const ShapeVector vector = shapeVector(node, 0);
+    const auto count = std::ssize(vector);
+    const auto indices = integers(node, 1);
+    if (!indices) return std::nullopt;
+    ShapeVector picked;
+    for (const std::int64_t index : *indices) {
+        const std::int64_t at = index < 0 ? index + count : index;
+        if (at < 0 || at >= count) return std::nullopt;
+        picked.push_back(vector[static_cast<std::size_t>(at)]);
+    }
+    return picked;
+}
+
+std::optional<ChannelFlow::ShapeVector> ChannelFlow::sliceShape(const Node& node) const {
+    const ShapeVector vector = shapeVector(node, 0);
+    const auto count = std::ssize(vector);
+    const bool isAttribute = m_model.opset() < 10;
+    const auto starts = isAttribute ? std::optional(node.intsAttribute("starts")) : integers(node, 1);
+    const auto ends = isAttribute ? std::optional(node.intsAttribute("ends")) : integers(node, 2);
+    const auto steps = node.hasInput(4) ? integers(node, 4) : std::optional(std::vector<std::int64_t>{1});
+    if (!starts || !ends || starts->size() != 1 || !steps || (*steps)[0] != 1) return std::nullopt;
+    const auto bound = [&](std::int64_t at) { return std::clamp<std::int64_t>(at < 0 ? at + count : at, 0, count); };
+    const auto from = bound((*starts)[0]), to = std::max(bound((*ends)[0]), from);
+    return ShapeVector{vector.begin() + from, vector.begin() + to};
+}
+
+std::optional<ChannelFlow::ShapeVector> ChannelFlow::concatShapes(const Node& node) const {
+    ShapeVector joined;
+    for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
+        ShapeVector part = shapeVector(node, slot);
+        if (part.empty()) return std::nullopt;
+        for (std::size_t i = 0; i < part.size(); ++i) {
+            if (part[i].number && part[i].node == Topology::kNone) {
+                part[i].node = m_node;
+                part[i].slot = slot;
+                part[i].element = i;
+            }
+            joined.push_back(part[i]);
+        }
+    }
+    return joined;
+}
+
 /// Shape and what is done to its elements: followed element by element. False: no such node.
 bool ChannelFlow::shapeArithmetic(const Node& node) {
     const auto setResult = [&](ShapeVector vector) { m_shapes[node.outputs[0]] = std::move(vector); };
@@ -276,50 +320,17 @@ bool ChannelFlow::shapeArithmetic(const Node& node) {
     const bool isShape =
         std::ranges::any_of(node.inputs, [&](const std::string& input) { return m_shapes.contains(input); });
     if (!isShape) return false;
+    std::optional<ShapeVector> result;
     if (node.is("Identity") || node.is("Cast") || node.is("Squeeze") || node.is("Unsqueeze"))
-        return setResult(shapeVector(node, 0)), true;
-    const ShapeVector vector = shapeVector(node, 0);
-    const auto count = std::ssize(vector);
-    if (node.is("Gather") && m_shapes.contains(node.inputs[0])) {
-        const auto indices = integers(node, 1);
-        if (!indices) return false;
-        ShapeVector picked;
-        for (const std::int64_t index : *indices) {
-            const std::int64_t at = index < 0 ? index + count : index;
-            if (at < 0 || at >= count) return false;
-            picked.push_back(vector[static_cast<std::size_t>(at)]);
-        }
-        return setResult(std::move(picked)), true;
-    }
-    if (node.is("Slice")) {
-        const bool isAttribute = m_model.opset() < 10;
-        const auto starts = isAttribute ? std::optional(node.intsAttribute("starts")) : integers(node, 1);
-        const auto ends = isAttribute ? std::optional(node.intsAttribute("ends")) : integers(node, 2);
-        const auto steps = node.hasInput(4) ? integers(node, 4) : std::optional(std::vector<std::int64_t>{1});
-        if (!starts || !ends || starts->size() != 1 || !steps || (*steps)[0] != 1) return false;
-        const auto bound = [&](std::int64_t at) {
-            return std::clamp<std::int64_t>(at < 0 ? at + count : at, 0, count);
-        };
-        const auto from = bound((*starts)[0]), to = std::max(bound((*ends)[0]), from);
-        return setResult({vector.begin() + from, vector.begin() + to}), true;
-    }
-    if (node.is("Concat")) {
-        ShapeVector joined;
-        for (std::size_t slot = 0; slot < node.inputs.size(); ++slot) {
-            ShapeVector part = shapeVector(node, slot);
-            if (part.empty()) return false;
-            for (std::size_t i = 0; i < part.size(); ++i) {
-                if (part[i].number && part[i].node == Topology::kNone) {
-                    part[i].node = m_node;
-                    part[i].slot = slot;
-                    part[i].element = i;
-                }
-                joined.push_back(part[i]);
-            }
-        }
-        return setResult(std::move(joined)), true;
-    }
-    return false;
+        result = shapeVector(node, 0);
+    else if (node.is("Gather") && m_shapes.contains(node.inputs[0]))
+        result = gatherShape(node);
+    else if (node.is("Slice"))
+        result = sliceShape(node);
+    else if (node.is("Concat"))
+        result = concatShapes(node);
+    if (!result) return false;
+    return setResult(std::move(*result)), true;
 }
 
 }  // namespace equant

@@ -120,7 +120,7 @@ Result<PrunedLayer> pruneChannels(Model& model, const ChannelAnalysis& analysis,
                                   std::int64_t keptChannels, const LayerMomentMap& moments, const PruneOptions& options,
                                   const std::stop_token& stop) {
     const LayerMomentMap none;
-    const auto steps = eliminateChannels(model, analysis, node, options.isPlain ? none : moments, stop);
+    const auto steps = eliminateChannels(model, analysis, node, options.isByMagnitude ? none : moments, stop);
     if (!steps) return fail(steps.error());
     const ChannelLayer asked = *analysis.layer(node);
     const ChannelGroup group = channelGroup(analysis, node);

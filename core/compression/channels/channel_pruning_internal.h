@@ -34,8 +34,8 @@ Result<std::vector<ChannelElimination>> eliminateChannels(const Model& model, co
                                                           const std::stop_token& stop = {});
 
 struct PruneOptions {
-    bool isPlain = false;     ///< channels by magnitude, even where moments are given
-    bool shouldRefit = true;  ///< least squares for the layers that have moments
+    bool isByMagnitude = false;  ///< channels by magnitude, even where moments are given
+    bool shouldRefit = true;     ///< least squares for the layers that have moments
 };
 
 struct PrunedLayer {

@@ -70,19 +70,23 @@ public:
         const auto shareOf = [&](std::size_t k) {
             return std::pow(m_options.macsRatio, 1 - static_cast<double>(k) / static_cast<double>(last));
         };
-        const Attempt attempt = [&](double share, const Way& way) { return tryOut(share, way, onCandidate); };
+        const Attempt attempt = [&](double share, const Way& way) {
+            return evaluateCandidate(share, way, onCandidate);
+        };
         Way way{factorizations};
         // One way that does not work here (nothing to factorize, nothing to prune) leaves the others.
         std::optional<Error> failure;
-        const auto mayGoOn = [&](const Status& done) {
+        const auto canContinue = [&](const Status& done) {
             if (!done) failure = done.error();
             return done || done.error().code != ErrorCode::Cancelled;
         };
-        if (!factorizations.empty() && !mayGoOn(searchFactorization(way, shareOf(0), attempt))) return fail(*failure);
-        if (isPruning && !mayGoOn(searchWeight(way.pruning, [&] { return attempt(1, way); }))) return fail(*failure);
+        if (!factorizations.empty() && !canContinue(searchFactorization(way, shareOf(0), attempt)))
+            return fail(*failure);
+        if (isPruning && !canContinue(searchWeight(way.pruning, [&] { return attempt(1, way); })))
+            return fail(*failure);
         for (std::size_t k = 1; k < last && isPruning && !factorizations.empty(); ++k) {
             const auto score = attempt(shareOf(k), way);
-            if (!mayGoOn(score ? Status{} : fail(score.error()))) return fail(*failure);
+            if (!canContinue(score ? Status{} : fail(score.error()))) return fail(*failure);
         }
         if (m_result.candidates.empty() && failure) return fail(*failure);
         if (m_result.candidates.empty())
@@ -99,8 +103,9 @@ private:
     };
     using Attempt = std::function<Result<double>(double share, const Way& way)>;
 
-    /// Tries one candidate, keeps it if it is ahead, and returns its score.
-    Result<double> tryOut(double share, const Way& way, const std::function<void(const FlowCandidate&)>& onCandidate) {
+    /// Compresses and scores one candidate, keeps it if it is ahead, and returns its score.
+    Result<double> evaluateCandidate(double share, const Way& way,
+                                     const std::function<void(const FlowCandidate&)>& onCandidate) {
         auto outcome = tryDivision(share, way);
         if (!outcome) return fail(outcome.error());
         if (onCandidate) onCandidate(outcome->report);

@@ -25,7 +25,7 @@ struct FlowOptions {
     std::vector<double> ratios;           ///< candidates per layer; empty: 0.10 to 0.95 in steps of 0.05
     std::map<std::string, double> locks;  ///< layer -> ratio; 1: leave alone
     std::set<std::string> excluded;
-    /// Also prune channels that residual streams share. Every block behind loses them, and no layer can make up for it.
+    /// Also prune channels that residual connections share. Every block behind loses them, and no layer can make up for it.
     bool shouldPruneStreams = false;
     std::int64_t multiple = 1;
     std::size_t calibrationSamples = 500;

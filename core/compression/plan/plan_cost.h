@@ -9,7 +9,7 @@ namespace equant {
 
 /// Cost of the whole model under the plan, by really removing as many channels as it asks for, layer by layer in
 /// execution order, and by the formulas of the factorizations. Which channels go is what the table says
-/// (LayerSensitivity::elimination; without, the smallest weights): on streams whose shortcuts pad channels, it decides
+/// (LayerSensitivity::elimination; without, the smallest weights): on residual connections whose shortcuts pad channels, it decides
 /// how many other layers lose. Unsupported, InvalidArgument: choices that do not fit the model.
 Result<LayerCost> plannedCost(const Model& model, const CompressionPlan& plan, const SensitivityTable& table = {});
 

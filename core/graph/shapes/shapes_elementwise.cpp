@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shapes of operators that work element by element, with or without broadcasting.
+#include <array>
+
 #include "core/graph/shapes/shapes_internal.h"
 
 namespace equant::shapes {
@@ -64,58 +66,59 @@ void inferTyped(Inference& in) {
     in.set(0, typeAttribute(in, "dtype", in.type(0)), in.shape(0));
 }
 
+/// One output with the type and shape of input 0.
+constexpr std::array kLikeInput{"Abs",
+                                "Acos",
+                                "Acosh",
+                                "Asin",
+                                "Asinh",
+                                "Atan",
+                                "Atanh",
+                                "BitwiseNot",
+                                "Ceil",
+                                "Celu",
+                                "Clip",
+                                "Cos",
+                                "Cosh",
+                                "Elu",
+                                "Erf",
+                                "Exp",
+                                "Floor",
+                                "Gelu",
+                                "HardSigmoid",
+                                "HardSwish",
+                                "Hardmax",
+                                "Identity",
+                                "LeakyRelu",
+                                "Log",
+                                "LogSoftmax",
+                                "Mish",
+                                "Neg",
+                                "Reciprocal",
+                                "Relu",
+                                "Round",
+                                "Selu",
+                                "Shrink",
+                                "Sigmoid",
+                                "Sign",
+                                "Sin",
+                                "Sinh",
+                                "Softmax",
+                                "Softplus",
+                                "Softsign",
+                                "Sqrt",
+                                "Swish",
+                                "Tan",
+                                "Tanh",
+                                "ThresholdedRelu",
+                                "CumSum",
+                                "Trilu",
+                                "ReverseSequence"};
+
 }  // namespace
 
 void addElementwise(Table& table) {
-    for (const auto name : {"Abs",
-                            "Acos",
-                            "Acosh",
-                            "Asin",
-                            "Asinh",
-                            "Atan",
-                            "Atanh",
-                            "BitwiseNot",
-                            "Ceil",
-                            "Celu",
-                            "Clip",
-                            "Cos",
-                            "Cosh",
-                            "Elu",
-                            "Erf",
-                            "Exp",
-                            "Floor",
-                            "Gelu",
-                            "HardSigmoid",
-                            "HardSwish",
-                            "Hardmax",
-                            "Identity",
-                            "LeakyRelu",
-                            "Log",
-                            "LogSoftmax",
-                            "Mish",
-                            "Neg",
-                            "Reciprocal",
-                            "Relu",
-                            "Round",
-                            "Selu",
-                            "Shrink",
-                            "Sigmoid",
-                            "Sign",
-                            "Sin",
-                            "Sinh",
-                            "Softmax",
-                            "Softplus",
-                            "Softsign",
-                            "Sqrt",
-                            "Swish",
-                            "Tan",
-                            "Tanh",
-                            "ThresholdedRelu",
-                            "CumSum",
-                            "Trilu",
-                            "ReverseSequence"}) {
-        table[name] = inferSame;
-    }
+    for (const auto* name : kLikeInput) table[name] = inferSame;
     for (const auto name : {"Not", "IsNaN", "IsInf"}) table[name] = inferTest;
     for (const auto name : {"Add", "Sub", "Mul", "Div", "Mod", "Sum", "Mean", "Max", "Min", "BitwiseAnd", "BitwiseOr",
                             "BitwiseXor", "BitShift"}) {
