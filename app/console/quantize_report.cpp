@@ -7,6 +7,7 @@
 
 #include "app/console/format.h"
 #include "app/console/quantization_options.h"
+#include "core/quantization/diagnosis.h"
 
 namespace equant::console {
 
@@ -82,37 +83,16 @@ std::string worstLayersTable(const SimulationReport& report) {
            table({"layer", "by itself", "in network", "weight step", "output step"}, rows);
 }
 
-/// How much was lost, in the unit that matters most of those measured.
-struct Loss {
-    double total = 0, weights = 0, activations = 0;
-    double tolerance = 0;  ///< losses below are not worth mending
-    std::string total_text, weights_text, activations_text;
-};
-
-Loss lossOf(const SimulationReport& report) {
-    const bool hasTop1 = report.floating.top1.has_value();
-    const auto value = [&](const Score& score) {
-        if (hasTop1) return score.top1.value_or(0);
-        if (report.floating.agreement) return score.agreement.value_or(0);
-        return std::min(score.sqnrDb.value_or(0), 100.0);
-    };
-    Loss loss;
-    const auto text = [&](double amount) {
-        if (hasTop1) return fmt::format("{:.1f} points of top-1", amount);
-        if (report.floating.agreement) return fmt::format("{:.1f} % of the decisions", amount);
-        return fmt::format("{:.1f} dB of SQNR", amount);
-    };
-    const bool hasShare = hasTop1 || report.floating.agreement.has_value();
-    // Without classes: distance from 30 dB, where noise is 3 % of the signal.
-    const double ideal = hasTop1 ? value(report.floating) : hasShare ? 100.0 : 30.0;
-    loss.tolerance = hasShare ? 1.0 : 0.0;
-    loss.total = ideal - value(report.quantized);
-    loss.weights = ideal - value(report.weightsOnly);
-    loss.activations = ideal - value(report.activationsOnly);
-    loss.total_text = text(loss.total);
-    loss.weights_text = text(loss.weights);
-    loss.activations_text = text(loss.activations);
-    return loss;
+std::string amountText(LossUnit unit, double amount) {
+    switch (unit) {
+        case LossUnit::Top1Points:
+            return fmt::format("{:.1f} points of top-1", amount);
+        case LossUnit::AgreementPoints:
+            return fmt::format("{:.1f} % of the decisions", amount);
+        case LossUnit::Decibels:
+            break;
+    }
+    return fmt::format("{:.1f} dB of SQNR", amount);
 }
 
 std::string orList(std::vector<std::string> items) {
@@ -122,22 +102,21 @@ std::string orList(std::vector<std::string> items) {
     return text;
 }
 
-std::string weightRemedies(const QuantizationSettings& settings, bool isEqualized) {
-    std::vector<std::string> remedies;
-    if (!isEqualized) remedies.emplace_back("--equalize");
-    if (!settings.isPerChannel) remedies.emplace_back("--granularity per-channel");
-    if (remedies.empty() && settings.scheme == RangeScheme::MinMax) remedies.emplace_back("--scheme mse");
-    if (remedies.empty() && settings.weightBits < 16)
-        remedies.push_back(fmt::format("--weight-bits {}", settings.weightBits < 8 ? 8 : 16));
-    return orList(remedies);
-}
-
-std::string activationRemedies(const QuantizationSettings& settings) {
-    std::vector<std::string> remedies;
-    if (settings.scheme == RangeScheme::MinMax) remedies.emplace_back("--scheme mse");
-    if (settings.activationBits < 16)
-        remedies.push_back(fmt::format("--activation-bits {}", settings.activationBits < 8 ? 8 : 16));
-    return orList(remedies);
+/// The option of this program that tries the remedy.
+std::string optionOf(LossRemedy remedy, const QuantizationSettings& settings) {
+    switch (remedy) {
+        case LossRemedy::Equalize:
+            return "--equalize";
+        case LossRemedy::PerChannelWeights:
+            return "--granularity per-channel";
+        case LossRemedy::MseRanges:
+            return "--scheme mse";
+        case LossRemedy::MoreWeightBits:
+            return fmt::format("--weight-bits {}", settings.weightBits < 8 ? 8 : 16);
+        case LossRemedy::MoreActivationBits:
+            break;
+    }
+    return fmt::format("--activation-bits {}", settings.activationBits < 8 ? 8 : 16);
 }
 
 }  // namespace
@@ -173,17 +152,22 @@ std::string simulationText(const SimulationReport& report, const std::string& pr
 }
 
 std::string advice(const SimulationReport& report, bool isEqualized) {
-    const Loss loss = lossOf(report);
-    if (loss.total <= loss.tolerance)
-        return loss.total > 0 ? fmt::format("Quantization costs {}: nothing to mend.", loss.total_text)
-                              : std::string("Quantization costs nothing that these samples show.");
     const QuantizationSettings& settings = report.sim.settings;
-    const bool areWeightsWorse = loss.weights >= loss.activations;
-    const std::string remedies = areWeightsWorse ? weightRemedies(settings, isEqualized) : activationRemedies(settings);
+    const auto loss =
+        diagnoseLoss({report.floating, nullptr, report.weightsOnly, report.activationsOnly, report.quantized}, settings,
+                     isEqualized);
+    if (!loss) return {};
+    if (loss->cause == LossCause::Negligible)
+        return loss->total > 0
+                   ? fmt::format("Quantization costs {}: nothing to mend.", amountText(loss->unit, loss->total))
+                   : std::string("Quantization costs nothing that these samples show.");
+    const bool areWeightsWorse = loss->weights >= loss->activations;
     const std::string cause = fmt::format("{} cost {}", areWeightsWorse ? "Weights" : "Activations",
-                                          areWeightsWorse ? loss.weights_text : loss.activations_text);
+                                          amountText(loss->unit, areWeightsWorse ? loss->weights : loss->activations));
+    std::vector<std::string> remedies;
+    for (const LossRemedy remedy : loss->remedies) remedies.push_back(optionOf(remedy, settings));
     if (remedies.empty()) return cause + ": look at the layers above.";
-    return fmt::format("{}: try {}.", cause, remedies);
+    return fmt::format("{}: try {}.", cause, orList(remedies));
 }
 
 }  // namespace equant::console

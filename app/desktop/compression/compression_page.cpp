@@ -16,6 +16,7 @@
 #include "app/desktop/compression/compression_layer_panel.h"
 #include "app/desktop/compression/compression_setup_panel.h"
 #include "app/desktop/compression/measured_plans.h"
+#include "app/desktop/compression/plan_editor.h"
 #include "app/desktop/jobs/session.h"
 #include "app/desktop/pages/page_parts.h"
 #include "app/desktop/pages/plot_data.h"
@@ -41,6 +42,7 @@ constexpr int kPlanDelay = 300;
 CompressionPage::CompressionPage(Session& session, QWidget* parent)
     : QWidget(parent),
       m_session(session),
+      m_editor(new PlanEditor(session, this)),
       m_setup(new CompressionSetupPanel(session)),
       m_headline(headline(this)),
       m_details(mutedText(this)),
@@ -180,11 +182,17 @@ QWidget* CompressionPage::createResults() {
 }
 
 void CompressionPage::connectPlots() {
+    connect(m_editor, &PlanEditor::ratioMoved, this, [this](const QString& layer, double ratio) {
+        m_profile->setRatio(layer, ratio);
+        m_map->setChosenRatio(layer, m_view->markedRatio(*m_view->row(layer), m_editor->plan(), m_mapMethod));
+    });
+    connect(m_editor, &PlanEditor::dragged, this, &CompressionPage::showDragged);
+    connect(m_editor, &PlanEditor::settled, this, &CompressionPage::planChanged);
     for (plots::PlotView* plot : QList<plots::PlotView*>{m_map, m_profile, m_waterfall})
         linkSelection(plot, m_session.selection());
     connect(m_map, &plots::SensitivityMap::ratioChosen, this, [this](const QString& layer, double ratio) {
         m_session.selection().setOne(layer);
-        setRatios({{layer, ratio}}, true, m_mapMethod);
+        m_editor->setRatios({{layer, ratio}}, true, m_mapMethod);
     });
     connect(m_map, &plots::SensitivityMap::remeasureRequested, &m_session, &Session::remeasure);
     connect(m_methodBar, &QTabBar::currentChanged, this, [this](int index) {
@@ -193,25 +201,28 @@ void CompressionPage::connectPlots() {
         refreshMap();
     });
     connect(m_profile, &plots::RatioProfile::ratiosDragged, this,
-            [this](const QList<plots::RatioChange>& changes, bool isFinished) { setRatios(changes, isFinished); });
-    connect(m_profile, &plots::RatioProfile::lockToggled, this, &CompressionPage::toggleLocks);
-    connect(m_profile, &plots::RatioProfile::resetRequested, this, &CompressionPage::resetToSuggestion);
+            [this](const QList<plots::RatioChange>& changes, bool isFinished) {
+                m_editor->setRatios(changes, isFinished);
+            });
+    connect(m_profile, &plots::RatioProfile::lockToggled, m_editor, &PlanEditor::toggleLocks);
+    connect(m_profile, &plots::RatioProfile::resetRequested, m_editor, &PlanEditor::resetToSuggestion);
     connect(m_layer->curve(), &plots::LayerCurve::ratioDragged, this,
             [this](const QString& layer, double ratio, bool isFinished) {
-                setRatios({{layer, ratio}}, isFinished);
+                m_editor->setRatios({{layer, ratio}}, isFinished);
             });
     connect(m_layer, &CompressionLayerPanel::methodChosen, this,
-            [this](const QString& layer, int method) { setMethod({layer}, method); });
-    connect(m_layer, &CompressionLayerPanel::methodWanted, this, &CompressionPage::tryMethod);
-    connect(m_layer, &CompressionLayerPanel::lockToggled, this, [this](const QString& layer) { toggleLocks({layer}); });
+            [this](const QString& layer, int method) { m_editor->setMethod({layer}, method); });
+    connect(m_layer, &CompressionLayerPanel::methodWanted, m_editor, &PlanEditor::tryMethod);
+    connect(m_layer, &CompressionLayerPanel::lockToggled, this,
+            [this](const QString& layer) { m_editor->toggleLocks({layer}); });
     connect(m_layer, &CompressionLayerPanel::resetRequested, this,
-            [this](const QString& layer) { resetToSuggestion({layer}); });
+            [this](const QString& layer) { m_editor->resetToSuggestion({layer}); });
     connect(m_frontier, &plots::TradeOffFrontier::planChosen, this, &CompressionPage::adoptPlan);
     connect(m_measuredPlans, &MeasuredPlans::planChosen, this,
             [this](int index) { adoptPlan(m_firstMeasured + index); });
     connect(m_waterfall, &plots::SavingsWaterfall::layerActivated, &m_session.selection(), &Selection::setOne);
     connect(m_waterfall, &plots::SavingsWaterfall::exclusionRequested, this,
-            [this](const QString& layer) { setMethod({layer}, -1); });
+            [this](const QString& layer) { m_editor->setMethod({layer}, -1); });
     connect(m_measurePlan, &QPushButton::clicked, &m_session, &Session::measurePlan);
     connect(m_apply, &QPushButton::clicked, this, [this] {
         if (m_session.document().isCompressionUpToDate())
@@ -247,8 +258,13 @@ QList<plots::PlotView*> CompressionPage::plots() const {
     return {m_map, m_profile, m_layer->curve(), m_frontier, m_waterfall};
 }
 
-const CompressionPlan& CompressionPage::plan() const {
-    return m_dragged ? *m_dragged : m_session.document().state().plan;
+QMenu* CompressionPage::createLayerMenu(const QStringList& layers) {
+    return m_editor->createLayerMenu(layers, this);
+}
+
+void CompressionPage::adoptPlan(int index) {
+    if (index >= 0 && static_cast<std::size_t>(index) < m_frontierPlans.size())
+        m_editor->adopt(m_frontierPlans[static_cast<std::size_t>(index)]);
 }
 
 bool CompressionPage::eventFilter(QObject* watched, QEvent* event) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How far each layer can shrink, for how little loss, under a budget: set-up, budget strip, sensitivity map, ratios,
-// and for one layer or the whole plan what it costs. A ratio being dragged lives here; the document gets it on release,
-// as one undo step.
+// and for one layer or the whole plan what it costs. The plan is changed by
+// its PlanEditor.
 #pragma once
 
 #include <QTimer>
@@ -23,6 +23,7 @@ namespace equant::ui {
 class BudgetStrip;
 class CompressionLayerPanel;
 class MeasuredPlans;
+class PlanEditor;
 class CompressionSetupPanel;
 class Session;
 
@@ -68,17 +69,10 @@ private:
     void markPlan(const CompressionPlan& plan);
     void showDragged();
 
-    const CompressionPlan& plan() const;  ///< being dragged, else the document's
-    void setRatios(const QList<plots::RatioChange>& changes, bool isFinished,
-                   std::optional<CompressionMethod> method = {});
-    void commit(const QString& text);
-    void setMethod(const QStringList& layers, int method);
-    void tryMethod(CompressionMethod method);
-    void toggleLocks(const QStringList& layers);
-    void resetToSuggestion(const QStringList& layers);
     void adoptPlan(int index);
 
     Session& m_session;
+    PlanEditor* m_editor;
     CompressionSetupPanel* m_setup;
     QLabel* m_headline;
     QLabel* m_details;
@@ -109,8 +103,7 @@ private:
     std::optional<CompressionMethod> m_mapMethod;  ///< whose cells the map shows; absent: the best one's
     std::vector<CompressionPlan> m_frontierPlans;
     int m_firstMeasured = 0;  ///< among them
-    std::optional<CompressionPlan> m_dragged;
-    QTimer m_refresh;  ///< plots of the whole plan follow a sweep with a delay
+    QTimer m_refresh;         ///< plots of the whole plan follow a sweep with a delay
     bool m_wasSweeping = false;
     bool m_isDirty = true;  ///< something changed while the page was hidden
 };

@@ -10,6 +10,7 @@
 #include "app/desktop/compression/compression_layer_panel.h"
 #include "app/desktop/compression/compression_page.h"
 #include "app/desktop/compression/measured_plans.h"
+#include "app/desktop/compression/plan_editor.h"
 #include "app/desktop/jobs/session.h"
 #include "app/desktop/pages/plot_data.h"
 #include "widgets/bridge/text.h"
@@ -50,14 +51,17 @@ void CompressionPage::tableChanged() {
     if (m_isDirty && table) return;
     if (table != m_table || !table) {
         m_table = table;
+        m_editor->setView(nullptr);
         m_view = table ? std::make_unique<CompressionView>(document.loaded(), table) : nullptr;
+        m_editor->setView(m_view.get());
         refreshMethodBar();
         refreshMap();
     }
-    m_profile->setData(m_view ? m_view->profile(plan(), document.state().suggestion, document.state().compression)
-                              : plots::RatioProfileData{});
+    m_profile->setData(
+        m_view ? m_view->profile(m_editor->plan(), document.state().suggestion, document.state().compression)
+               : plots::RatioProfileData{});
     refreshWords();
-    refreshBudget(plan());
+    refreshBudget(m_editor->plan());
     if (m_session.isSweeping()) {
         if (!m_refresh.isActive()) m_refresh.start();
     } else {
@@ -92,7 +96,7 @@ void CompressionPage::refreshMap() {
         m_map->setData({});
         return;
     }
-    plots::SensitivityMapData content = m_view->map(plan(), m_mapMethod);
+    plots::SensitivityMapData content = m_view->map(m_editor->plan(), m_mapMethod);
     const QString scale = content.scoreName + QString::number(m_mapMethod ? static_cast<int>(*m_mapMethod) : -1);
     std::vector<std::vector<plots::SensitivityCell>> cells;
     for (const auto& row : content.layers) cells.push_back(row.cells);
@@ -119,7 +123,7 @@ void CompressionPage::markPlan(const CompressionPlan& shown) {
 }
 
 void CompressionPage::planChanged() {
-    m_dragged.reset();
+    m_editor->cancelDrag();
     if (!isVisible()) m_isDirty = true;
     if (m_isDirty) return;
     const DocumentState& state = m_session.document().state();
@@ -199,7 +203,7 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
     const CompressionSetup& setup = document.state().compression;
     const CompressionPlan effective = effectivePlan(shown);
     const bool hasPlan = !effective.choices.empty();
-    const PlanMeasurement* measured = m_dragged ? nullptr : document.measurement();
+    const PlanMeasurement* measured = m_editor->isDragging() ? nullptr : document.measurement();
     BudgetItem macs{tr("MACs"), {}, {}, {}};
     BudgetItem size{tr("Size"), {}, {}, {}};
     BudgetItem latency{tr("Latency"), {}, {}, {}, false};
@@ -227,7 +231,7 @@ void CompressionPage::refreshBudget(const CompressionPlan& shown) {
         macs.measured = measured->macsRatio;
         size.measured = measured->sizeRatio;
     }
-    const auto costs = m_dragged ? std::nullopt : shownCosts();
+    const auto costs = m_editor->isDragging() ? std::nullopt : shownCosts();
     if (costs && costs->latency) latency.measured = costs->latency->ratio();
     if (scored) {
         score.measured = measuredText(scored->score);
@@ -282,16 +286,16 @@ void CompressionPage::refreshLayer() {
             }
         if (heaviest) layers = {heaviest->layer};
     }
-    m_layer->show(m_view.get(), layers, plan());
+    m_layer->show(m_view.get(), layers, m_editor->plan());
 }
 
 void CompressionPage::showDragged() {
     const CompressionSetup& setup = m_session.document().state().compression;
-    refreshBudget(*m_dragged);
-    m_layer->showDragged(*m_view, *m_dragged);
+    refreshBudget(m_editor->plan());
+    m_layer->showDragged(*m_view, m_editor->plan());
     if (m_frontier->isVisible())
-        m_frontier->setCurrent(m_view->planPoint(effectivePlan(*m_dragged), metricOf(setup), nullptr),
-                               m_view->cheapestLayer(*m_dragged, metricOf(setup)));
+        m_frontier->setCurrent(m_view->planPoint(effectivePlan(m_editor->plan()), metricOf(setup), nullptr),
+                               m_view->cheapestLayer(m_editor->plan(), metricOf(setup)));
 }
 
 }  // namespace equant::ui

@@ -12,6 +12,7 @@
 #include "core/compression/plan/solver.h"
 #include "core/metrics/latency.h"
 #include "core/metrics/scores.h"
+#include "core/recipe/plan_edits.h"
 #include "core/recipe/recipe.h"
 #include "core/runtime/diagnose/activation_memory.h"
 
@@ -91,16 +92,8 @@ struct FlowSummary {
 
 [[nodiscard]] SensitivityOptions sweepOptions(const CompressionSetup& setup);
 
-/// What to begin with: spatial SVD, and weight SVD too where spatial SVD leaves most of the cost alone (a 1x1 kernel
-/// has no rows and columns to split).
-[[nodiscard]] std::vector<CompressionMethod> usefulMethods(const std::vector<CompressibleLayer>& layers);
-
-/// The plan with another ratio for a layer; all its former choices go. A ratio of 1 keeps a lock.
-void setChoice(CompressionPlan& plan, const LayerChoice& choice);
 /// How a plan divides the work, from what the factorizations leave of the MACs: "SVD 71 % + pruning". `depthWeight`: of
 /// the solver.
 [[nodiscard]] QString divisionText(const CompressionPlan& plan, double factorizedRatio, double depthWeight);
-/// Without what does not change the result: locks, predictions and layers that are left alone.
-[[nodiscard]] CompressionPlan effectivePlan(CompressionPlan plan);
 
 }  // namespace equant::ui

@@ -5,11 +5,11 @@
 #include <QElapsedTimer>
 #include <QStandardPaths>
 #include <algorithm>
-#include <cmath>
 
 #include "app/desktop/jobs/engine_calls.h"
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
+#include "core/recipe/sensitivity_reuse.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -26,53 +26,18 @@ Result<std::shared_ptr<const Dataset>> openSamples(const Model& model, const std
     return equant::openSamples(path, model, preprocess, static_cast<std::size_t>(std::max(0, limit)));
 }
 
-bool isAnyMeasured(const SensitivityTable& table) {
-    return std::ranges::any_of(table.layers, [](const LayerSensitivity& layer) {
-        return std::ranges::any_of(layer.cells, [](const SensitivityCell& cell) { return cell.score.has_value(); });
-    });
-}
-
 /// A table that an interrupted sweep left behind, if it is of this model and these data.
 std::optional<SensitivityTable> interruptedTable(const SweepRequest& request, const std::string& fingerprint) {
     if (request.savedAs.isEmpty()) return std::nullopt;
     const auto text = readFile(toPath(request.savedAs));
     if (!text) return std::nullopt;
     auto table = parseSensitivity(*text);
-    if (!table || !isAnyMeasured(*table) || table->model != contentHash(*request.original->model)) return std::nullopt;
-    // A sweep adds the number of samples it took.
-    if (!table->data.empty() && !table->data.starts_with(fingerprint)) return std::nullopt;
+    if (!table || !canContinue(*table, contentHash(*request.original->model), fingerprint)) return std::nullopt;
     return std::move(*table);
 }
 
-/// Scores of the same cells measured before, when other methods were tried.
-void takeScores(SensitivityTable& table, const SensitivityTable& from) {
-    if (table.model != from.model || !isAnyMeasured(from)) return;
-    bool isTaken = false;
-    for (LayerSensitivity& layer : table.layers) {
-        const auto same = std::ranges::find_if(from.layers, [&](const LayerSensitivity& old) {
-            return old.name == layer.name && old.method == layer.method;
-        });
-        if (same == from.layers.end()) continue;
-        for (SensitivityCell& cell : layer.cells)
-            for (const SensitivityCell& old : same->cells) {
-                if (!old.score || old.size != cell.size || std::abs(old.ratio - cell.ratio) > 1e-6) continue;
-                cell.score = old.score;
-                cell.interval = old.interval;
-                cell.samples = old.samples;
-                isTaken = true;
-            }
-    }
-    if (!isTaken) return;
-    table.data = from.data;
-    table.metric = from.metric;
-    table.metricReason = from.metricReason;
-    table.baseline = from.baseline;
-    table.baselineInterval = from.baselineInterval;
-    table.rankCorrelation = from.rankCorrelation;
-}
-
 void save(const QString& path, const SensitivityTable& table) {
-    if (path.isEmpty() || !isAnyMeasured(table)) return;
+    if (path.isEmpty() || !hasScores(table)) return;
     QDir().mkpath(QFileInfo(path).absolutePath());
     // A sweep must not fail because its safety copy cannot be written.
     (void)writeFileAtomic(toPath(path), toJson(table));
@@ -114,7 +79,7 @@ Result<Sweep> sweepSensitivity(const SweepRequest& request, const std::function<
             study = std::move(*studied);
             auto predicted = equant::predictSensitivity(*study, options, job);
             if (!predicted) return fail(predicted.error());
-            if (request.related) takeScores(*predicted, *request.related);
+            if (request.related) reuseScores(*predicted, *request.related);
             sweep.table = std::make_shared<const SensitivityTable>(std::move(*predicted));
         }
         onTable(sweep);
@@ -157,45 +122,16 @@ Result<Sweep> remeasureCell(const SweepRequest& request, const std::string& laye
     if (!calibration) return fail(calibration.error());
     auto evaluation = openSamples(model, request.key.data, request.key.preprocess, wanted);
     if (!evaluation) return fail(evaluation.error());
-    const auto isWanted = [&](const SensitivityCell& cell) { return std::abs(cell.ratio - ratio) < 1e-6; };
-    SensitivityTable one = *request.known;
-    one.data.clear();
-    one.baseline.reset();
-    one.baselineInterval.reset();
-    std::erase_if(one.layers, [&](const LayerSensitivity& each) { return each.name != layer; });
-    for (LayerSensitivity& each : one.layers) {
-        std::erase_if(each.cells, [&](const SensitivityCell& cell) { return !isWanted(cell); });
-        for (SensitivityCell& cell : each.cells) cell.score.reset(), cell.interval.reset();
-    }
     SensitivityOptions options = sweepOptions(request.setup);
     options.evaluationSamples = static_cast<std::size_t>(wanted);
-    if (isAnyMeasured(*request.known)) options.metric = request.known->metric;
+    if (hasScores(*request.known)) options.metric = request.known->metric;
     auto measured = equant::measureSensitivity(
-        model, **calibration, **evaluation, one, options, [](const SensitivityTable&, std::size_t, std::size_t) {},
-        job);
+        model, **calibration, **evaluation, cellsAt(*request.known, layer, ratio), options,
+        [](const SensitivityTable&, std::size_t, std::size_t) {}, job);
     if (!measured) return fail(measured.error());
     if (job.stopped()) return cancelled();
     SensitivityTable table = *request.known;
-    if (!table.baseline && !isAnyMeasured(table)) {
-        table.metric = measured->metric;
-        table.metricReason = measured->metricReason;
-        table.baseline = measured->baseline;
-        table.baselineInterval = measured->baselineInterval;
-    }
-    // What counts is the change on the same samples: it is carried over to the table's own baseline.
-    const double shift = table.baseline && measured->baseline ? *table.baseline - *measured->baseline : 0.0;
-    for (LayerSensitivity& each : table.layers) {
-        const auto row = std::ranges::find_if(measured->layers, [&](const LayerSensitivity& found) {
-            return found.name == each.name && found.method == each.method && !found.cells.empty();
-        });
-        const auto cell = std::ranges::find_if(each.cells, isWanted);
-        if (row == measured->layers.end() || cell == each.cells.end() || !row->cells.front().score) continue;
-        const SensitivityCell& fresh = row->cells.front();
-        cell->score = *fresh.score + shift;
-        cell->interval = fresh.interval;
-        if (cell->interval) cell->interval->low += shift, cell->interval->high += shift;
-        cell->samples = fresh.samples;
-    }
+    mergeScores(table, *measured, ratio);
     return Sweep{request.key, std::make_shared<const SensitivityTable>(std::move(table))};
 }
 

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Runs the engine for the window: opens, equalizes, loads data, simulates and exports as background jobs, and files
-// the results in the document. Pages call these slots; failures come back as one signal. GUI thread only.
+// What the window works with: the document, the selection and one class for each kind of job, wired so that a step waits
+// for those before it. Pages call these slots; failures come back as one signal. GUI thread only.
 #pragma once
 
 #include <QObject>
-#include <QTimer>
 
-#include "app/desktop/document/document.h"
-#include "app/desktop/document/selection.h"
-#include "widgets/bridge/job.h"
+#include "app/desktop/jobs/equalize_jobs.h"
+#include "app/desktop/jobs/export_jobs.h"
+#include "app/desktop/jobs/flow_jobs.h"
+#include "app/desktop/jobs/model_jobs.h"
+#include "app/desktop/jobs/plan_jobs.h"
+#include "app/desktop/jobs/quantize_jobs.h"
+#include "app/desktop/jobs/sweep_jobs.h"
 
 namespace equant::ui {
-
-struct FlowOutcome;
-
-enum class ExportKind { OptimizedModel, QdqModel, Encodings061, Encodings100, Encodings200 };
 
 class Session : public QObject {
     Q_OBJECT
@@ -22,28 +21,28 @@ class Session : public QObject {
 public:
     explicit Session(QObject* parent = nullptr);
 
-    Document& document() { return m_document; }
-    const Document& document() const { return m_document; }
-    Selection& selection() { return m_selection; }
-    JobRunner& jobs() { return m_jobs; }
-    /// "running" with the share done, for stage states.
-    const Job* equalizeJob() const { return m_equalizeJob; }
-    const Job* quantizeJob() const { return m_quantizeJob; }
-    const Job* sweepJob() const { return m_sweepJob; }
-    const Job* compressJob() const { return m_compressJob; }
-    const Job* flowJob() const { return m_flowJob; }
-    bool isSweeping() const { return isRunning(m_sweepJob); }
-    bool isMeasuring() const { return isSweeping() && m_isMeasuring; }  ///< a sweep that scores, not one that predicts
-    bool isCompressing() const { return isRunning(m_compressJob); }
-    bool isSuggesting() const { return isRunning(m_suggestJob); }
-    bool isFlowing() const { return isRunning(m_flowJob); }
-    int flowTried() const { return m_flowTried; }  ///< plans that the newest flow has measured so far
-    bool isOpening() const { return isRunning(m_openJob); }
-    bool isEqualizing() const { return isRunning(m_equalizeJob); }
-    bool isQuantizing() const { return isRunning(m_quantizeJob); }
-    bool isLoadingData() const { return isRunning(m_dataJob); }
+    Document& document() { return m_context.document(); }
+    const Document& document() const { return m_context.document(); }
+    Selection& selection() { return m_context.selection(); }
+    JobRunner& jobs() { return m_context.jobs(); }
+    /// Of each kind the newest; null: none ran. With the share done, for stage states.
+    const Job* equalizeJob() const { return m_equalize.job(); }
+    const Job* quantizeJob() const { return m_quantize.job(); }
+    const Job* sweepJob() const { return m_sweeps.job(); }
+    const Job* compressJob() const { return m_plans.job(); }
+    const Job* flowJob() const { return m_flow.job(); }
+    bool isOpening() const { return m_models.isOpening(); }
+    bool isLoadingData() const { return m_models.isLoadingData(); }
+    bool isEqualizing() const { return m_equalize.isRunning(); }
+    bool isQuantizing() const { return m_quantize.isRunning(); }
+    bool isSweeping() const { return m_sweeps.isRunning(); }
+    bool isMeasuring() const { return m_sweeps.isMeasuring(); }  ///< a sweep that scores, not one that predicts
+    bool isCompressing() const { return m_plans.isCompressing(); }
+    bool isSuggesting() const { return m_plans.isSuggesting(); }
+    bool isFlowing() const { return m_flow.isRunning(); }
+    int flowTried() const { return m_flow.tried(); }  ///< plans that the newest flow has measured so far
     /// The file that was opened or saved last; empty: a model without one.
-    const QString& workspacePath() const { return m_workspacePath; }
+    const QString& workspacePath() const { return m_models.workspacePath(); }
 
     /// What a file or folder is to this program, for drops and the command line.
     enum class Source { Model, Workspace, Data, Unknown };
@@ -54,47 +53,47 @@ public:
 
 public slots:
     /// Opens a model; with `dataPath` its data too. The current model stays when this fails.
-    void openModel(const QString& path, const QString& dataPath = {});
-    void openSample();
-    /// Opens the model that it names, with its data and decisions; the current model stays when this fails.
-    void openWorkspace(const QString& path);
-    /// Everything that is decided, as a file to go on with; results are not in it.
-    void saveWorkspace(const QString& path);
-    void setDataPath(const QString& path);
+    void openModel(const QString& path, const QString& dataPath = {}) { m_models.openModel(path, dataPath); }
+    void openSample() { m_models.openSample(); }
+    /// Opens the model that it names, with its data, options and plan; the current model stays when this fails.
+    void openWorkspace(const QString& path) { m_models.openWorkspace(path); }
+    /// Model, data, options and plan as a file; results are not in it.
+    void saveWorkspace(const QString& path) { m_models.saveWorkspace(path); }
+    void setDataPath(const QString& path) { m_models.setDataPath(path); }
     /// Computes the equalized model for the edited options; nothing is applied.
-    void previewEqualization();
+    void previewEqualization() { m_equalize.preview(); }
     /// Adds the equalization to the recipe (undoable) and computes it when needed.
-    void applyEqualization();
-    void removeEqualization();
+    void applyEqualization() { m_equalize.apply(); }
+    void removeEqualization() { m_equalize.remove(); }
     /// The error of every layer at every ratio from one pass over the data; no score.
-    void predictSensitivity();
-    /// Scores cell by cell; what was measured before is kept. pauseSweep() ends it and keeps the partial table.
-    void measureSensitivity();
-    void pauseSweep();
+    void predictSensitivity() { m_sweeps.predict(); }
+    /// Scores cell by cell; measured cells are kept. pauseSweep() ends it and keeps the partial table.
+    void measureSensitivity() { m_sweeps.measure(); }
+    void pauseSweep() { m_sweeps.pause(); }
     /// One layer at one ratio again, on four times the samples.
-    void remeasure(const QString& layer, double ratio);
+    void remeasure(const QString& layer, double ratio) { m_sweeps.remeasure(layer, ratio); }
+    void importSensitivity(const QString& path) { m_sweeps.importTable(path); }
+    void exportSensitivity(const QString& path) { m_sweeps.exportTable(path); }
     /// The best plan for the target; ratios locked by hand stay (undoable). At once, but as a job where it prunes.
-    void suggestPlan();
+    void suggestPlan() { m_plans.suggest(); }
     /// Compresses as the edited plan says and scores the result.
-    void measurePlan();
-    /// Tries divisions of the work between factorizing and pruning, measures each and adopts the best (undoable).
-    /// stopFlow() ends it; plans measured by then stay on the plot.
-    void recommendFlow();
-    void stopFlow();
+    void measurePlan() { m_plans.measure(); }
     /// Puts the edited plan into the recipe (undoable) and computes it when needed.
-    void applyCompression();
-    void removeCompression();
-    void importPlan(const QString& path);
-    void exportPlan(const QString& path);
+    void applyCompression() { m_plans.apply(); }
+    void removeCompression() { m_plans.remove(); }
+    void importPlan(const QString& path) { m_plans.importPlan(path); }
+    void exportPlan(const QString& path) { m_plans.exportPlan(path); }
+    /// Tries the ticked methods and divisions of the work between them, measures each plan and adopts the best
+    /// (undoable). stopFlow() ends it; plans measured by then stay on the plot.
+    void recommendFlow() { m_flow.recommend(); }
+    void stopFlow() { m_flow.stop(); }
+    void quantize() { m_quantize.run(); }
+    void exportTo(equant::ui::ExportKind kind, const QString& path) { m_exports.exportTo(kind, path); }
     /// What is applied, the edited plan where no compression is, and the quantization that was measured, as a recipe
     /// that equant-cli apply and equant report carry out.
-    void saveRecipe(const QString& path);
-    void importSensitivity(const QString& path);
-    void exportSensitivity(const QString& path);
-    void quantize();
-    void exportTo(equant::ui::ExportKind kind, const QString& path);
+    void saveRecipe(const QString& path) { m_exports.saveRecipe(path); }
     /// Writes what is known now as a PDF, and its pages and plots as pictures into "NAME-pictures" beside it.
-    void writeReport(const QString& path);
+    void writeReport(const QString& path) { m_exports.writeReport(path); }
 
 signals:
     void busyChanged();
@@ -103,59 +102,22 @@ signals:
     void quantizationFinished();
     void planMeasured();
     void flowStarted();
-    /// Something worth reading that is no failure.
-    void noticed(const QString& text, const QString& hint);
+    void noticed(const QString& text, const QString& hint);  ///< worth reading, and no failure
     void failed(const QString& activity, const equant::Error& error);
     void exported(const QString& path, const QString& summary);
 
 private:
-    struct LiveFlow;   ///< what a running flow found and nobody took yet
-    struct LiveSweep;  ///< the newest table of a running sweep, handed over between threads
-    using InitialState = std::function<DocumentState(const LoadedModel&)>;
-    void open(const QString& path, const InitialState& initial, const std::function<void()>& then);
-    void startSweep(bool shouldMeasure);
-    void takeLiveSweep();
-    void takeLiveFlow();
-    void adoptSuggestion(const SolvedPlan& solved);
-    void adoptFlow(const FlowOutcome& outcome);
-    void compressIfNeeded();
-    void startCompression(const CompressStep& step, std::optional<int> evaluationSamples);
-    bool hasPlanToCompress();
-    void loadDataIfNeeded();
-    void equalizeIfNeeded();
-    void computeEqualization(const EqualizeOptions& options);
-    void startQuantization(std::shared_ptr<const Model> model);
-    static bool isRunning(const QPointer<Job>& job) { return job && job->isRunning(); }
-    void report(const QString& activity, const Error& error);
+    void connectSteps();
+    void connectMessages();
 
-    Document m_document;
-    Selection m_selection;
-    QPointer<Job> m_openJob;
-    QPointer<Job> m_equalizeJob;
-    QPointer<Job> m_quantizeJob;
-    QPointer<Job> m_dataJob;
-    QPointer<Job> m_sweepJob;
-    QPointer<Job> m_compressJob;
-    QPointer<Job> m_suggestJob;
-    QPointer<Job> m_flowJob;
-    std::shared_ptr<LiveSweep> m_liveSweep;
-    std::shared_ptr<LiveFlow> m_liveFlow;
-    int m_flowTried = 0;
-    bool m_isMeasuring = false;
-    QTimer m_sweepTimer;  ///< takes what sweeps and flows have found
-    CompressStep m_compressing;
-    std::optional<CompressStep> m_failedCompression;  ///< not tried again until the recipe changes
-    bool m_isPreviewPending = false;                  ///< equalize as soon as the compressed model is there
-    bool m_isQuantizePending = false;                 ///< run it as soon as the equalized model is there
-    EqualizeOptions m_equalizing;
-    std::optional<CompressStep> m_equalizingAfter;
-    DataChoice m_loadingData;
-    DataChoice m_failedData;  ///< not tried again until the choice changes
-    QString m_workspacePath;
-    JobRunner m_jobs;  // last: ends its threads before what they use goes
+    SessionContext m_context;  // first: outlives the jobs' owners, and ends the threads
+    ModelJobs m_models{m_context};
+    EqualizeJobs m_equalize{m_context};
+    QuantizeJobs m_quantize{m_context};
+    SweepJobs m_sweeps{m_context};
+    PlanJobs m_plans{m_context};
+    FlowJobs m_flow{m_context};
+    ExportJobs m_exports{m_context};
 };
-
-/// Where the bundled sample is: beside the installed program or in the source tree; empty when it is missing.
-QString sampleFolder();
 
 }  // namespace equant::ui

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "app/desktop/pages/plot_data.h"
+#include "core/quantization/diagnosis.h"
 #include "widgets/bridge/text.h"
 
 namespace equant::ui {
@@ -88,56 +89,61 @@ QString points(double value) {
     return QLocale().toString(value, 'f', 1);
 }
 
-QString percentDiagnosis(const QuantizationResult& result, double floating, double weights, double activations,
-                         double both) {
-    const double weightLoss = floating - weights;
-    const double activationLoss = floating - activations;
-    const double loss = floating - both;
-    const auto& interval = result.floating.top1Interval;
-    const double noise = interval ? (interval->high - interval->low) / 2 : 0.5;
-    if (loss <= std::max(0.5, std::min(noise, 1.0)))
-        return Document::tr("Quantization costs %1 points: this model is ready to export.")
-            .arg(points(std::max(0.0, loss)));
-    if (weightLoss > 2 * std::max(activationLoss, 0.0)) {
-        const QString text = Document::tr("Weights cost %1 points, activations %2.")
-                                 .arg(points(weightLoss), points(std::max(0.0, activationLoss)));
-        if (!result.equalized)
-            return text + u' ' +
-                   Document::tr("Equalize first: with one scale per tensor the largest channel range decides.");
-        if (!result.settings.isPerChannel)
-            return text + u' ' +
-                   Document::tr("Equalization is applied; per-channel weights are the next thing to try.");
-        return text + u' ' + Document::tr("Try more bits for the weights, or another range scheme.");
+QString remedyText(const std::vector<LossRemedy>& remedies) {
+    QStringList words;
+    for (const LossRemedy remedy : remedies) switch (remedy) {
+            case LossRemedy::Equalize:
+                words << Document::tr("cross-layer equalization");
+                break;
+            case LossRemedy::PerChannelWeights:
+                words << Document::tr("per-channel weights");
+                break;
+            case LossRemedy::MseRanges:
+                words << Document::tr("MSE ranges");
+                break;
+            case LossRemedy::MoreWeightBits:
+                words << Document::tr("more bits for the weights");
+                break;
+            case LossRemedy::MoreActivationBits:
+                words << Document::tr("more bits for the activations");
+                break;
+        }
+    return words.isEmpty() ? Document::tr("Look at the layers with the lowest local SQNR.")
+                           : Document::tr("Next: try %1.").arg(words.join(Document::tr(" or ")));
+}
+
+QString lossText(const LossDiagnosis& loss) {
+    const QString weights = points(std::max(0.0, loss.weights)), activations = points(std::max(0.0, loss.activations));
+    switch (loss.cause) {
+        case LossCause::Negligible:
+            return Document::tr("Quantization costs %1 points: this model is ready to export.")
+                .arg(points(std::max(0.0, loss.total)));
+        case LossCause::Weights:
+        case LossCause::Both:
+            return Document::tr("Weights cost %1 points, activations %2.").arg(weights, activations);
+        case LossCause::Activations:
+            break;
     }
-    if (activationLoss > 2 * std::max(weightLoss, 0.0))
-        return Document::tr(
-                   "Activations cost %1 points, weights %2. Try another range scheme (SQNR or percentile), or "
-                   "more calibration samples.")
-            .arg(points(activationLoss), points(std::max(0.0, weightLoss)));
-    return Document::tr(
-               "Weights cost %1 points and activations %2. Improve the weights first, then look at the layers "
-               "with the lowest local SQNR.")
-        .arg(points(std::max(0.0, weightLoss)), points(std::max(0.0, activationLoss)));
+    return Document::tr("Activations cost %1 points, weights %2.").arg(activations, weights);
+}
+
+/// Cause and remedies; empty: nothing was scored.
+QString causeSentence(const QuantizationResult& result) {
+    const auto loss = diagnoseLoss({result.floating, result.prepared ? &*result.prepared : nullptr, result.weightsOnly,
+                                    result.activationsOnly, result.both},
+                                   result.settings, result.equalized.has_value());
+    if (!loss) return {};
+    const QString text =
+        loss->unit == LossUnit::Decibels
+            ? Document::tr("The quantized output has an SQNR of %1 dB.").arg(points(*result.both.sqnrDb))
+            : lossText(*loss);
+    return loss->cause == LossCause::Negligible ? text : text + u' ' + remedyText(loss->remedies);
 }
 
 }  // namespace
 
 QString diagnosisSentence(const QuantizationResult& result, const QuantizationResult* other) {
-    QString text;
-    const bool hasTop1 =
-        result.floating.top1 && result.weightsOnly.top1 && result.activationsOnly.top1 && result.both.top1;
-    const bool hasAgreement = result.weightsOnly.agreement && result.activationsOnly.agreement && result.both.agreement;
-    // What a compression lost before is not a cost of quantizing.
-    const std::optional<double> top1 = result.prepared ? result.prepared->top1 : result.floating.top1;
-    if (hasTop1 && top1)
-        text =
-            percentDiagnosis(result, *top1, *result.weightsOnly.top1, *result.activationsOnly.top1, *result.both.top1);
-    else if (hasAgreement)
-        text =
-            percentDiagnosis(result, result.prepared ? result.prepared->agreement.value_or(100) : 100,
-                             *result.weightsOnly.agreement, *result.activationsOnly.agreement, *result.both.agreement);
-    else if (result.both.sqnrDb)
-        text = Document::tr("The quantized output has an SQNR of %1 dB.").arg(points(*result.both.sqnrDb));
+    const QString text = causeSentence(result);
     if (!other) return text;
     const auto now = decisiveScore(result.both);
     const auto then = decisiveScore(other->both);

@@ -5,14 +5,16 @@
 #include <QApplication>
 #include <QCloseEvent>
 #include <QDockWidget>
+#include <QDragEnterEvent>
+#include <QDropEvent>
 #include <QFileInfo>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QMenu>
+#include <QMimeData>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
-#include <QTimer>
 #include <QUndoView>
 #include <QVBoxLayout>
 
@@ -26,7 +28,11 @@
 #include "app/desktop/pages/setup_panel.h"
 #include "app/desktop/pages/start_page.h"
 #include "app/desktop/window/export_actions.h"
+#include "app/desktop/window/file_actions.h"
 #include "app/desktop/window/icons.h"
+#include "app/desktop/window/stage_states.h"
+#include "app/desktop/window/status_texts.h"
+#include "app/desktop/window/window_actions.h"
 #include "widgets/bridge/text.h"
 #include "widgets/models/finding_model.h"
 #include "widgets/models/layer_model.h"
@@ -41,25 +47,22 @@ namespace equant::ui {
 
 using namespace Qt::StringLiterals;
 
-namespace {
-constexpr int kLayoutVersion = 1;
-constexpr int kCompactWidth = 960;
-}  // namespace
-
 MainWindow::MainWindow(QWidget* parent)
     : QMainWindow(parent), m_layerModel(new LayerModel(this)), m_findingModel(new FindingModel(this)) {
     setObjectName(u"mainWindow"_s);
     setWindowIcon(applicationIcon());
     setAcceptDrops(true);
     setDockOptions(AnimatedDocks | AllowNestedDocks | AllowTabbedDocks);
+    m_files = new FileActions(m_session, *this);
     createPages();
     createDocks();
-    m_exports = new ExportActions(m_session, *this);
-    createActions();
-    createStatusBar();
+    auto* exports = new ExportActions(m_session, *this);
+    new WindowActions(m_session, *this, *m_files, *exports, m_compression->filesMenu());
+    new StatusTexts(m_session, m_layerModel, statusBar());
+    new StageStates(m_session, m_rail);
     m_overlay = new DropOverlay(this);
     connectSession();
-    restoreLayout();
+    m_docks.restore();
     showStage(-1);
     refreshTitle();
 }
@@ -100,17 +103,18 @@ void MainWindow::createPages() {
     setCentralWidget(central);
 
     connect(m_rail, &StageRail::activated, this, &MainWindow::showStage);
-    connect(start, &StartPage::openRequested, this, &MainWindow::openModelDialog);
+    connect(start, &StartPage::openRequested, m_files, &FileActions::openModelDialog);
     connect(start, &StartPage::sampleRequested, &m_session, &Session::openSample);
-    connect(start, &StartPage::recentRequested, this, &MainWindow::openPath);
+    connect(start, &StartPage::recentRequested, m_files, &FileActions::openPath);
     connect(m_overview, &OverviewPage::stageRequested, this, &MainWindow::showStage);
     connect(m_quantization, &QuantizationPage::equalizeRequested, this, [this] { showStage(1); });
-    connect(m_compression->setup(), &CompressionSetupPanel::dataFolderRequested, this,
-            &MainWindow::openDataFolderDialog);
-    connect(m_compression->setup(), &CompressionSetupPanel::dataFileRequested, this, &MainWindow::openDataFileDialog);
-    connect(m_quantization->setup(), &SetupPanel::dataFolderRequested, this, &MainWindow::openDataFolderDialog);
-    connect(m_quantization->setup(), &SetupPanel::dataFileRequested, this, &MainWindow::openDataFileDialog);
-    connect(m_quantization->setup(), &SetupPanel::preprocessFileRequested, this, &MainWindow::choosePreprocessFile);
+    connect(m_compression->setup(), &CompressionSetupPanel::dataFolderRequested, m_files,
+            &FileActions::openDataFolderDialog);
+    connect(m_compression->setup(), &CompressionSetupPanel::dataFileRequested, m_files,
+            &FileActions::openDataFileDialog);
+    connect(m_quantization->setup(), &SetupPanel::dataFolderRequested, m_files, &FileActions::openDataFolderDialog);
+    connect(m_quantization->setup(), &SetupPanel::dataFileRequested, m_files, &FileActions::openDataFileDialog);
+    connect(m_quantization->setup(), &SetupPanel::preprocessFileRequested, m_files, &FileActions::choosePreprocessFile);
 }
 
 void MainWindow::createDocks() {
@@ -149,25 +153,6 @@ void MainWindow::createDocks() {
     });
 }
 
-void MainWindow::createStatusBar() {
-    m_selectionText = new QLabel(this);
-    m_selectionText->setObjectName(u"selectionText"_s);
-    m_selectionText->setTextFormat(Qt::PlainText);
-    m_selectionText->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    m_jobText = new QLabel(this);
-    m_memoryText = new QLabel(this);
-    m_memoryText->setToolTip(tr("Memory this program uses"));
-    statusBar()->setObjectName(u"statusBar"_s);
-    statusBar()->addWidget(m_selectionText, 1);
-    statusBar()->addPermanentWidget(m_jobText);
-    statusBar()->addPermanentWidget(m_memoryText);
-    auto* timer = new QTimer(this);
-    timer->setInterval(2000);
-    connect(timer, &QTimer::timeout, this, &MainWindow::refreshStatus);
-    timer->start();
-    refreshStatus();
-}
-
 void MainWindow::connectSession() {
     Document& document = m_session.document();
     connect(&m_session, &Session::modelOpened, this, [this](const QString& path) {
@@ -199,25 +184,15 @@ void MainWindow::connectSession() {
         if (!isActiveWindow()) QApplication::alert(this);
     });
     for (const auto signal : {&Document::modelChanged, &Document::stateChanged, &Document::equalizedChanged,
-                              &Document::quantizationChanged, &Document::compressedChanged}) {
+                              &Document::quantizationChanged, &Document::compressedChanged, &Document::planChanged})
         connect(&document, signal, this, &MainWindow::refreshRows);
-        connect(&document, signal, this, &MainWindow::refreshStages);
-    }
-    for (const auto signal : {&Document::planChanged, &Document::sensitivityChanged})
-        connect(&document, signal, this, &MainWindow::refreshStages);
-    connect(&document, &Document::planChanged, this, &MainWindow::refreshRows);
     connect(&document, &Document::sensitivityChanged, this, [this] {
         if (!m_session.isSweeping()) refreshRows();
     });
-    connect(&m_session, &Session::busyChanged, this, &MainWindow::refreshStages);
     connect(&document, &Document::quantizationChanged, this, &MainWindow::refreshFindings);
-    connect(&m_session.selection(), &Selection::changed, this, &MainWindow::refreshStatus);
-    connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStatus);
-    connect(&m_session.jobs(), &JobRunner::progressed, this, &MainWindow::refreshStages);
-    // A message is about what was done before it: the next decision takes it away.
+    // The next edit hides the message of the former one.
     connect(document.undoStack(), &QUndoStack::indexChanged, m_messages, &QWidget::hide);
     connect(document.undoStack(), &QUndoStack::cleanChanged, this, &MainWindow::refreshTitle);
-    refreshStages();
 }
 
 void MainWindow::refreshRows() {
@@ -236,94 +211,6 @@ void MainWindow::refreshFindings() {
         findings.insert(findings.end(), preflight.begin(), preflight.end());
     }
     m_findingModel->setFindings(std::move(findings));
-}
-
-void MainWindow::refreshStages() {
-    const Document& document = m_session.document();
-    const bool hasModel = document.hasModel();
-    for (int index = 0; index < kStages; ++index) {
-        const auto stage = static_cast<Stage>(index);
-        m_rail->button(index)->setEnabled(hasModel);
-        const StageState state = document.stageState(stage);
-        const bool isRunning = isStageRunning(stage);
-        const Job* job = stage == Stage::Ranges         ? m_session.equalizeJob()
-                         : stage == Stage::Quantization ? m_session.quantizeJob()
-                         : stage != Stage::Compression  ? nullptr
-                         : m_session.isSweeping()       ? m_session.sweepJob()
-                                                        : m_session.compressJob();
-        const bool hasShare = isRunning && job && job->isRunning() && job->fraction() >= 0;
-        const QString text = hasShare                     ? tr("running, %1 %").arg(qRound(100 * job->fraction()))
-                             : isRunning                  ? tr("running …")
-                             : state == StageState::Empty ? tr("no model")
-                             : state == StageState::Stale ? tr("out of date")
-                                                          : stageText(stage, state);
-        m_rail->setStageState(index, text, state == StageState::Done && !isRunning,
-                              state == StageState::Stale && !isRunning);
-    }
-}
-
-bool MainWindow::isStageRunning(Stage stage) const {
-    switch (stage) {
-        case Stage::Overview:
-            return m_session.isOpening();
-        case Stage::Ranges:
-            return m_session.isEqualizing();
-        case Stage::Compression:
-            return m_session.isSweeping() || m_session.isCompressing();
-        case Stage::Quantization:
-            return m_session.isQuantizing() || m_session.isLoadingData();
-    }
-    return false;
-}
-
-QString MainWindow::stageText(Stage stage, StageState state) const {
-    const bool isDone = state == StageState::Done;
-    switch (stage) {
-        case Stage::Overview:
-            return tr("ready");
-        case Stage::Ranges:
-            return isDone ? tr("equalized") : tr("not applied");
-        case Stage::Compression:
-            return isDone ? tr("compressed") : m_session.document().sensitivity() ? tr("not applied") : tr("not run");
-        case Stage::Quantization:
-            return isDone ? tr("measured") : tr("not run");
-    }
-    return {};
-}
-
-void MainWindow::refreshStatus() {
-    const Document& document = m_session.document();
-    const QStringList& layers = m_session.selection().layers();
-    QString text;
-    if (m_session.isOpening()) {
-        text = tr("Opening …");
-    } else if (!document.hasModel()) {
-        text = tr("No model open");
-    } else if (layers.isEmpty()) {
-        text = tr("%n layer(s), none selected", nullptr, m_layerModel->rowCount());
-    } else {
-        double parameters = 0;
-        double macs = 0;
-        for (const QString& name : layers) {
-            const int row = m_layerModel->rowOf(name);
-            if (row < 0) continue;
-            parameters += m_layerModel->rows()[static_cast<std::size_t>(row)].parameterShare;
-            macs += m_layerModel->rows()[static_cast<std::size_t>(row)].macShare;
-        }
-        text = layers.size() == 1 ? layers.front() : tr("%n layers selected", nullptr, static_cast<int>(layers.size()));
-        text += tr(": %1 of the parameters, %2 of the MACs")
-                    .arg(percentOrDash(100 * parameters), percentOrDash(100 * macs));
-    }
-    m_selectionText->setText(text);
-    QString running;
-    for (const Job* job : m_session.jobs().jobs()) {
-        if (!job->isRunning()) continue;
-        running = job->title();
-        if (job->fraction() >= 0) running += u" "_s + percentOrDash(100 * job->fraction());
-    }
-    m_jobText->setText(running);
-    const qint64 memory = residentBytes();
-    m_memoryText->setText(memory > 0 ? plots::bytesText(static_cast<double>(memory)) : QString());
 }
 
 void MainWindow::refreshTitle() {
@@ -349,44 +236,7 @@ void MainWindow::showStage(int stage) {
     // The docks have nothing to say before a model is open.
     const bool hasModel = m_session.document().hasModel();
     m_rail->setVisible(hasModel);
-    setDocksShown(hasModel);
-}
-
-void MainWindow::setDocksShown(bool on) {
-    if (on == m_areDocksShown) return;
-    m_areDocksShown = on;
-    if (on) {
-        restoreState(m_layout, kLayoutVersion);
-        fitDocks();
-        return;
-    }
-    m_layout = saveState(kLayoutVersion);
-    for (QDockWidget* each : findChildren<QDockWidget*>()) each->hide();
-}
-
-/// In a narrow window the docks at the side make way for the page; they come back when there is room.
-void MainWindow::fitDocks() {
-    static const char* const kHidden = "hiddenForRoom";
-    static const char* const kOnTop = "wasOnTop";  // of the docks that share a place
-    const bool isNarrow = width() < kCompactWidth;
-    for (QDockWidget* each : findChildren<QDockWidget*>())  // all of them before the first goes
-        if (isNarrow && !each->isHidden()) each->setProperty(kOnTop, !each->visibleRegion().isEmpty());
-    for (QDockWidget* each : findChildren<QDockWidget*>()) {
-        const bool isAtSide = !each->isFloating() && dockWidgetArea(each) == Qt::RightDockWidgetArea;
-        if (isNarrow && isAtSide && !each->isHidden()) {
-            each->setProperty(kHidden, true);
-            each->hide();
-        } else if (!isNarrow && each->property(kHidden).toBool()) {
-            each->setProperty(kHidden, false);
-            each->show();
-        }
-    }
-    for (QDockWidget* each : findChildren<QDockWidget*>())
-        if (!isNarrow && each->property(kOnTop).toBool()) {
-            each->setProperty(kOnTop, false);
-            each->raise();
-        }
-    if (height() < 640) resizeDocks({dock(u"layersDock"_s)}, {130}, Qt::Vertical);
+    m_docks.setShown(hasModel);
 }
 
 int MainWindow::currentStage() const {
@@ -439,17 +289,16 @@ void MainWindow::setTheme(Theme theme) {
 
 void MainWindow::resizeEvent(QResizeEvent* event) {
     QMainWindow::resizeEvent(event);
-    const bool wasCompact = event->oldSize().width() < kCompactWidth && event->oldSize().isValid();
-    m_rail->setCompact(width() < kCompactWidth);
-    if (m_areDocksShown && wasCompact != (width() < kCompactWidth)) fitDocks();
+    const bool wasNarrow = event->oldSize().isValid() && DockLayout::isNarrow(event->oldSize().width());
+    const bool isNarrow = DockLayout::isNarrow(width());
+    m_rail->setCompact(isNarrow);
+    if (m_docks.isShown() && wasNarrow != isNarrow) m_docks.fit();
     if (m_overlay) m_overlay->setGeometry(rect());
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
-    if (!mayClose()) return event->ignore();
-    QSettings settings;
-    settings.setValue(u"window/geometry"_s, saveGeometry());
-    settings.setValue(u"window/layout"_s, m_areDocksShown ? saveState(kLayoutVersion) : m_layout);
+    if (!m_files->mayClose()) return event->ignore();
+    m_docks.save();
     m_session.jobs().cancelAll();
     QMainWindow::closeEvent(event);
 }
@@ -460,14 +309,28 @@ bool MainWindow::event(QEvent* event) {
     return QMainWindow::event(event);
 }
 
-void MainWindow::restoreLayout() {
-    QSettings settings;
-    if (!restoreGeometry(settings.value(u"window/geometry"_s).toByteArray())) resize(1280, 800);
-    if (!restoreState(settings.value(u"window/layout"_s).toByteArray(), kLayoutVersion)) {
-        resizeDocks({dock(u"inspectorDock"_s), dock(u"jobsDock"_s)}, {260, 260}, Qt::Horizontal);
-        resizeDocks({dock(u"inspectorDock"_s), dock(u"jobsDock"_s)}, {420, 220}, Qt::Vertical);
-        resizeDocks({dock(u"layersDock"_s)}, {190}, Qt::Vertical);
-    }
+void MainWindow::openPath(const QString& path) {
+    m_files->openPath(path);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
+    const auto urls = event->mimeData()->urls();
+    if (urls.isEmpty() || !urls.front().isLocalFile()) return;
+    const QString path = urls.front().toLocalFile();
+    m_overlay->showText(m_files->dropText(path), m_files->canDrop(path));
+    event->acceptProposedAction();
+}
+
+void MainWindow::dragLeaveEvent(QDragLeaveEvent*) {
+    m_overlay->hide();
+}
+
+void MainWindow::dropEvent(QDropEvent* event) {
+    m_overlay->hide();
+    const auto urls = event->mimeData()->urls();
+    if (urls.isEmpty()) return;
+    event->acceptProposedAction();
+    m_files->openPath(urls.front().toLocalFile());
 }
 
 }  // namespace equant::ui

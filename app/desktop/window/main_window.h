@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The window: composes rail, pages, docks, actions and messages around one session. No work is done here.
+// The window: composes rail, pages, docks, actions and messages around one session. GUI thread only.
 #pragma once
 
 #include <QMainWindow>
 
 #include "app/desktop/document/recent_files.h"
 #include "app/desktop/jobs/session.h"
+#include "app/desktop/window/dock_layout.h"
 #include "app/desktop/window/theme.h"
 
-class QLabel;
-class QMenu;
 class QStackedWidget;
 
 namespace equant::plots {
@@ -20,7 +19,7 @@ namespace equant::ui {
 
 class CompressionPage;
 class DropOverlay;
-class ExportActions;
+class FileActions;
 class FindingModel;
 class LayerModel;
 class LayerPanel;
@@ -51,14 +50,10 @@ public:
     QDockWidget* dock(const QString& name) const;
     QList<plots::PlotView*> currentPlots() const;
 
+    void escape();  ///< hides the message, else clears the selection, else shows the jobs
+
 public slots:
-    void openModelDialog();
-    void saveWorkspace();
-    void saveWorkspaceAs();
-    void openDataFolderDialog();
-    void openDataFileDialog();
     void runCurrentStage();
-    void showCommandPalette();
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
@@ -71,32 +66,10 @@ protected:
 private:
     void createPages();
     void createDocks();
-    void createActions();
-    void createFileMenu();
-    void createEditMenu();
-    void fillRunMenu(QMenu* runMenu);
-    void createHelpMenu();
-    void createToolBar();
-    QList<QAction*> createCompressionActions(QMenu* menu);
-    void createViewMenu(QMenu* menu);
-    void createStatusBar();
     void connectSession();
-    void fillRecentMenu();
-    void refreshStages();
-    bool isStageRunning(Stage stage) const;
-    QString stageText(Stage stage, StageState state) const;
-    void showDataStage();
     void refreshRows();
     void refreshFindings();
-    void refreshStatus();
     void refreshTitle();
-    void escape();
-    void restoreLayout();
-    void setDocksShown(bool on);
-    void fitDocks();
-    QString dropText(const QString& path) const;
-    bool mayClose();
-    void choosePreprocessFile();
 
     Session m_session;
     RecentFiles m_recent;
@@ -111,13 +84,8 @@ private:
     MessageBar* m_messages = nullptr;
     LayerPanel* m_layers = nullptr;
     DropOverlay* m_overlay = nullptr;
-    ExportActions* m_exports = nullptr;
-    QMenu* m_recentMenu = nullptr;
-    QByteArray m_layout;  ///< of the docks, while they are hidden on the start page
-    bool m_areDocksShown = true;
-    QLabel* m_selectionText = nullptr;
-    QLabel* m_jobText = nullptr;
-    QLabel* m_memoryText = nullptr;
+    FileActions* m_files = nullptr;
+    DockLayout m_docks{*this};
 };
 
 }  // namespace equant::ui

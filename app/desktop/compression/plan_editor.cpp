@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The half of compression_page.h that changes the plan.
+#include "app/desktop/compression/plan_editor.h"
+
 #include <QLocale>
 #include <QMenu>
 #include <algorithm>
 
-#include "app/desktop/compression/compression_page.h"
+#include "app/desktop/compression/compression_view.h"
 #include "app/desktop/jobs/session.h"
 #include "widgets/bridge/text.h"
 
@@ -12,8 +13,12 @@ namespace equant::ui {
 
 using namespace Qt::StringLiterals;
 
-void CompressionPage::setRatios(const QList<plots::RatioChange>& changes, bool isFinished,
-                                std::optional<CompressionMethod> method) {
+const CompressionPlan& PlanEditor::plan() const {
+    return m_dragged ? *m_dragged : m_session.document().state().plan;
+}
+
+void PlanEditor::setRatios(const QList<plots::RatioChange>& changes, bool isFinished,
+                           std::optional<CompressionMethod> method) {
     if (!m_view) return;
     const DocumentState& state = m_session.document().state();
     if (!m_dragged) m_dragged = state.plan;
@@ -26,22 +31,21 @@ void CompressionPage::setRatios(const QList<plots::RatioChange>& changes, bool i
         const auto choice = m_view->choice(change.key, change.ratio, state.compression, kept);
         if (!choice) continue;
         setChoice(*m_dragged, *choice);
-        m_profile->setRatio(change.key, change.ratio);
-        m_map->setChosenRatio(change.key, m_view->markedRatio(*m_view->row(change.key), *m_dragged, m_mapMethod));
+        emit ratioMoved(change.key, change.ratio);
         text = tr("%1 to %2 %").arg(shortName(change.key), QLocale().toString(100 * change.ratio, 'f', 0));
     }
-    if (!isFinished) return showDragged();
+    if (!isFinished) return emit dragged();
     commit(changes.size() > 1 ? tr("Ratios of %n layer(s)", nullptr, static_cast<int>(changes.size())) : text);
 }
 
-void CompressionPage::commit(const QString& text) {
+void PlanEditor::commit(const QString& text) {
     if (!m_dragged) return;
     const CompressionPlan edited = *std::exchange(m_dragged, std::nullopt);
-    if (edited == m_session.document().state().plan) return planChanged();
+    if (edited == m_session.document().state().plan) return emit settled();
     m_session.document().edit(text, [&](DocumentState& state) { state.plan = edited; });
 }
 
-void CompressionPage::setMethod(const QStringList& layers, int method) {
+void PlanEditor::setMethod(const QStringList& layers, int method) {
     if (!m_view) return;
     const DocumentState& state = m_session.document().state();
     CompressionPlan edited = state.plan;
@@ -71,11 +75,11 @@ void CompressionPage::setMethod(const QStringList& layers, int method) {
                               : method < 0      ? tr("Do not compress %1").arg(one)
                                                 : tr("%1 by %2").arg(one, how),
                               [&](DocumentState& next) { next.plan = edited; });
-    planChanged();
+    emit settled();
 }
 
 /// A method that the sensitivities do not know yet is predicted too; what was measured stays.
-void CompressionPage::tryMethod(CompressionMethod method) {
+void PlanEditor::tryMethod(CompressionMethod method) {
     std::vector<CompressionMethod> methods = m_session.document().state().compression.methods;
     if (std::ranges::find(methods, method) == methods.end()) methods.push_back(method);
     std::ranges::sort(methods);
@@ -84,9 +88,9 @@ void CompressionPage::tryMethod(CompressionMethod method) {
     if (!m_session.document().isSensitivityFresh()) m_session.predictSensitivity();
 }
 
-QMenu* CompressionPage::createLayerMenu(const QStringList& layers) {
+QMenu* PlanEditor::createLayerMenu(const QStringList& layers, QWidget* parent) {
     if (!m_view || layers.isEmpty()) return nullptr;
-    auto* menu = new QMenu(this);
+    auto* menu = new QMenu(parent);
     menu->setToolTipsVisible(true);
     bool canAny = false;
     for (const CompressionMethod method :
@@ -127,7 +131,7 @@ QMenu* CompressionPage::createLayerMenu(const QStringList& layers) {
     return menu;
 }
 
-void CompressionPage::toggleLocks(const QStringList& layers) {
+void PlanEditor::toggleLocks(const QStringList& layers) {
     if (!m_view) return;
     CompressionPlan edited = m_session.document().state().plan;
     const bool isLocking = std::ranges::any_of(layers, [&](const QString& layer) {
@@ -152,7 +156,7 @@ void CompressionPage::toggleLocks(const QStringList& layers) {
                               [&](DocumentState& state) { state.plan = edited; });
 }
 
-void CompressionPage::resetToSuggestion(const QStringList& layers) {
+void PlanEditor::resetToSuggestion(const QStringList& layers) {
     const DocumentState& state = m_session.document().state();
     if (state.suggestion.choices.empty()) return;
     CompressionPlan edited = state.plan;
@@ -169,11 +173,9 @@ void CompressionPage::resetToSuggestion(const QStringList& layers) {
                               [&](DocumentState& changed) { changed.plan = edited; });
 }
 
-void CompressionPage::adoptPlan(int index) {
-    if (index < 0 || static_cast<std::size_t>(index) >= m_frontierPlans.size()) return;
-    CompressionPlan adopted = m_frontierPlans[static_cast<std::size_t>(index)];
-    adopted.multiple = m_session.document().state().compression.multiple;
-    m_session.document().edit(tr("Adopt a plan of the trade-off"), [&](DocumentState& state) { state.plan = adopted; });
+void PlanEditor::adopt(CompressionPlan plan) {
+    plan.multiple = m_session.document().state().compression.multiple;
+    m_session.document().edit(tr("Adopt a plan of the trade-off"), [&](DocumentState& state) { state.plan = plan; });
 }
 
 }  // namespace equant::ui
