@@ -12,6 +12,7 @@
 #include "app/console/help_formatter.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
+#include "core/store/result_store.h"
 
 namespace equant::console {
 
@@ -20,18 +21,23 @@ struct GlobalOptions {
     std::uint64_t seed = 0;
     std::string json;  ///< file, or "-" for stdout; empty: none
     bool isQuiet = false;
+    bool isCacheOff = false;
 };
+
+constexpr int kGateNotMet = 3;
 
 /// What a command found: the same facts for scripts and for people.
 struct CommandResult {
     nlohmann::json json;
     std::string text;
+    int exitCode = 0;  ///< kGateNotMet: found, but not good enough
 };
 
 /// Given to a running command.
 struct CommandContext {
     const GlobalOptions& options;
     JobContext job;
+    ResultStore& store;  ///< of earlier results; with --no-cache one that keeps nothing
 };
 
 using CommandFunction = std::function<Result<CommandResult>(const CommandContext&)>;
@@ -65,5 +71,7 @@ void addPlan(CommandRegistry& registry);
 void addCompress(CommandRegistry& registry);
 void addApply(CommandRegistry& registry);
 void addBench(CommandRegistry& registry);
+void addGate(CommandRegistry& registry);
+void addCache(CommandRegistry& registry);
 
 }  // namespace equant::console

@@ -26,7 +26,7 @@ int report(const Result<CommandResult>& result, const GlobalOptions& options) {
     }
     if (options.json == "-") {
         fmt::print("{}\n", result->json.dump(1));
-        return 0;
+        return result->exitCode;
     }
     if (!options.json.empty())
         if (const auto written = writeFileAtomic(options.json, result->json.dump(1) + "\n"); !written) {
@@ -34,7 +34,7 @@ int report(const Result<CommandResult>& result, const GlobalOptions& options) {
             return kFailed;
         }
     if (!options.isQuiet) fmt::print("{}", result->text);
-    return 0;
+    return result->exitCode;
 }
 
 int runCommand(const CommandFunction& command, const GlobalOptions& options) {
@@ -43,13 +43,16 @@ int runCommand(const CommandFunction& command, const GlobalOptions& options) {
             fmt::print(stderr, "equant-cli: {}\n", describe(status.error()));
             return kFailed;
         }
+    ResultStore store(options.isCacheOff ? std::filesystem::path() : ResultStore::defaultPath());
     Progress progress;
     std::stop_source stop;
     const auto result = [&] {
         const InterruptWatcher watcher(stop);
         const ProgressPrinter printer(progress, options.isQuiet);
-        return command({options, {stop.get_token(), &progress}});
+        return command({options, {stop.get_token(), &progress}, store});
     }();
+    if (!options.isQuiet)
+        for (const Error& notice : store.takeNotices()) fmt::print(stderr, "equant-cli: {}\n", describe(notice));
     return report(result, options);
 }
 
@@ -74,8 +77,10 @@ int runMain(int argc, char** argv) {
     app.add_option("--seed", options.seed, "Seed of everything random (default: 0)");
     app.add_option("--json", options.json, "Write the result as JSON to FILE, or to stdout with -")->type_name("FILE");
     app.add_flag("--quiet", options.isQuiet, "Print neither text nor progress");
+    app.add_flag("--no-cache", options.isCacheOff, "Neither use nor keep results of earlier runs")->group("");
     app.require_subcommand(1);
-    app.footer("Also: --version. Each command has its own --help. Documentation: docs/console.md");
+    app.formatter(std::make_shared<HelpFormatter>());
+    app.footer("Also: cache, --no-cache, --version. Each command has its own --help. Documentation: docs/console.md");
 
     app.get_help_ptr()->group("");  // the footer speaks of it
     CommandRegistry registry{app, {}};
@@ -91,6 +96,8 @@ int runMain(int argc, char** argv) {
     addEncoding(registry);
     addRun(registry);
     addBench(registry);
+    addGate(registry);
+    addCache(registry);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -15,6 +15,7 @@
 #include "core/base/file.h"
 #include "core/data/subset.h"
 #include "core/graph/onnx_io.h"
+#include "core/recipe/kept_cells.h"
 
 namespace equant::console {
 
@@ -146,6 +147,8 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
     if (!study) return fail(study.error());
     auto found = startTable(command, options, **study, context);
     if (!found) return fail(found.error());
+    const KeptCells kept(context.store, found->model, dataset, dataset, options);
+    if (!command.isInstant) kept.fill(*found);
     const auto save = [&](const SensitivityTable& now) {
         return command.output.empty() ? Status{} : writeFileAtomic(command.output, toJson(now));
     };
@@ -155,7 +158,8 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
         auto lastSave = std::chrono::steady_clock::now();
         found = measureSensitivity(
             **study, dataset, std::move(*found), options,
-            [&](const SensitivityTable& now, std::size_t, std::size_t) {
+            [&](const SensitivityTable& now, std::size_t layer, std::size_t cell) {
+                kept.keep(now, layer, cell);
                 // A crash may lose a second's cells, not more.
                 const auto time = std::chrono::steady_clock::now();
                 if (time - lastSave < std::chrono::seconds(1)) return;

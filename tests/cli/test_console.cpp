@@ -8,8 +8,8 @@
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/recipe.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using nlohmann::json;
@@ -111,6 +111,11 @@ private slots:
     void applyRefuses_data();
     void applyRefuses();
     void interrupted();
+    void gateHoldsResultsAgainstDemands_data();
+    void gateHoldsResultsAgainstDemands();
+    void gateRunsAWorkspace();
+    void cacheTellsAndClears();
+    void killedSweepsGoOn();
 
 private:
     QString at(const QString& name) const { return m_folder.filePath(name); }
@@ -146,7 +151,7 @@ void TestConsole::initTestCase() {
 void TestConsole::helpFitsAScreen_data() {
     QTest::addColumn<QString>("command");
     for (const char* name : {"", "inspect", "ranges", "equalize", "sensitivity", "plan", "compress", "apply",
-                             "evaluate", "quantize", "encoding", "run", "bench"})
+                             "evaluate", "quantize", "encoding", "run", "bench", "gate", "cache"})
         QTest::newRow(*name ? name : "equant-cli") << QString(name);
 }
 void TestConsole::helpFitsAScreen() {
@@ -670,6 +675,124 @@ void TestConsole::interrupted() {
     QVERIFY(process.waitForFinished(20000));
     QCOMPARE(process.exitCode(), 130);
     QVERIFY(process.readAllStandardError().contains("interrupted"));
+}
+
+void TestConsole::gateHoldsResultsAgainstDemands_data() {
+    QTest::addColumn<QByteArray>("result");
+    QTest::addColumn<QStringList>("demands");
+    QTest::addColumn<int>("code");
+    const QByteArray quantized = R"({"float": {"top1": 90.0}, "quantized": {"top1": 88.5, "sqnr_db": 21.5}})";
+    const QByteArray compressed = R"({"evaluation": {"before": {"top1": 90.0}, "after": {"top1": 85.0}}})";
+    const QByteArray applied = R"({"steps": [{"step": "equalize"}, )" + quantized + R"(], "evaluation": null})";
+    const QByteArray evaluated = R"({"samples": 4, "top1": 75.0, "sqnr_db": null})";
+    QTest::newRow("met") << quantized << QStringList{"--min-top1", "88.5", "--max-drop", "1.5", "--min-sqnr", "21"}
+                         << 0;
+    QTest::newRow("top-1") << quantized << QStringList{"--min-top1", "88.6"} << 3;
+    QTest::newRow("drop") << quantized << QStringList{"--max-drop", "1.4"} << 3;
+    QTest::newRow("SQNR") << quantized << QStringList{"--min-top1", "50", "--min-sqnr", "22"} << 3;
+    QTest::newRow("compressed") << compressed << QStringList{"--max-drop", "5"} << 0;
+    QTest::newRow("compressed too far") << compressed << QStringList{"--max-drop", "4.9"} << 3;
+    QTest::newRow("applied") << applied << QStringList{"--max-drop", "1"} << 3;
+    QTest::newRow("evaluated") << evaluated << QStringList{"--min-top1", "75"} << 0;
+    QTest::newRow("no SQNR") << evaluated << QStringList{"--min-sqnr", "1"} << 1;
+    QTest::newRow("nothing before") << evaluated << QStringList{"--max-drop", "1"} << 1;
+    QTest::newRow("no scores") << QByteArray("[]") << QStringList{"--min-top1", "1"} << 1;
+    QTest::newRow("no JSON") << QByteArray("top-1 90 %") << QStringList{"--min-top1", "1"} << 1;
+    QTest::newRow("no demand") << quantized << QStringList{} << 2;
+}
+void TestConsole::gateHoldsResultsAgainstDemands() {
+    QFETCH(QByteArray, result);
+    QFETCH(QStringList, demands);
+    QFETCH(int, code);
+    write(at("result <1>.json"), result);
+    QFile::remove(at("junit.xml"));
+    const Ended gate =
+        run(QStringList{"gate", "result <1>.json", "--junit", "junit.xml", "--json", "-"} + demands, m_folder.path());
+    QVERIFY2(gate.code == code, gate.err.constData());
+    const QByteArray junit = read(at("junit.xml"));
+    if (code == 1) QVERIFY2(gate.err.contains("result <1>.json") && gate.err.count('\n') == 1, gate.err.constData());
+    if (code == 1 || code == 2) {
+        QVERIFY(junit.isEmpty());
+        return;
+    }
+    QCOMPARE(gate.parsed()["passed"].get<bool>(), code == 0);
+    QCOMPARE(gate.parsed()["checks"].size(), static_cast<std::size_t>(demands.size() / 2));
+    QXmlStreamReader xml(junit);
+    int cases = 0, failures = 0;
+    while (!xml.atEnd())
+        if (xml.readNext() == QXmlStreamReader::StartElement) {
+            cases += xml.name() == u"testcase";
+            failures += xml.name() == u"failure";
+        }
+    QVERIFY2(!xml.hasError(), qPrintable(xml.errorString()));
+    QCOMPARE(cases, static_cast<int>(demands.size() / 2));
+    QCOMPARE(failures > 0, code == 3);
+}
+
+void TestConsole::gateRunsAWorkspace() {
+    write(at("gate.equant"), R"({"equant_workspace": 1, "model": {"path": "small.onnx"},
+        "data": {"path": "x.npy"}, "recipe": {"steps": [{"step": "quantize"}]}})");
+    const Ended met = run({"gate", "gate.equant", "--min-sqnr", "10", "--json", "-"}, m_folder.path());
+    QVERIFY2(met.code == 0, met.err.constData());
+    QVERIFY(met.parsed()["checks"][0]["found"].get<double>() > 10);
+    QCOMPARE(run({"gate", "gate.equant", "--min-sqnr", "90"}, m_folder.path()).code, 3);
+}
+
+void TestConsole::cacheTellsAndClears() {
+    const QString store = at("store/results.sqlite");
+    qputenv("EQUANT_CACHE", store.toUtf8());
+    const auto restored = qScopeGuard([] { qputenv("EQUANT_CACHE", ""); });
+    const QStringList sweep{"sensitivity", at("small.onnx"), "--data", at("x.npy"), "--ratios", "0.5"};
+    QCOMPARE(run(sweep + QStringList{"--no-cache"}).code, 0);
+    QVERIFY(!QFileInfo::exists(store));
+    QCOMPARE(run(sweep).code, 0);
+    const json stats = run({"cache", "--stats", "--json", "-"}).parsed();
+    QVERIFY(stats["entries"].get<int>() > 0 && stats["bytes"].get<int>() > 0);
+    QCOMPARE(stats["path"].get<std::string>(), store.toStdString());
+    const json cleared = run({"cache", "--clear", "--json", "-"}).parsed();
+    QCOMPARE(cleared["entries"].get<int>(), 0);
+    QCOMPARE(run({"cache", "--clear", "--stats"}).code, 2);
+    QVERIFY(run({"cache", "--no-cache", "--json", "-"}).parsed()["path"].is_null());
+
+    write(store, "no database, but long enough to be looked at\n");
+    for (const char* suffix : {"-wal", "-shm"}) QFile::remove(store + suffix);
+    const Ended damaged = run(sweep);
+    QCOMPARE(damaged.code, 0);
+    QVERIFY2(damaged.err.contains("results.sqlite.damaged-1"), damaged.err.constData());
+}
+
+void TestConsole::killedSweepsGoOn() {
+    const QStringList sweep{"sensitivity", kSample, "--data",   kImages,       "--limit",  "40",
+                            "--json",      "-",     "--ratios", "0.3:0.7:0.2", "--method", "weight-svd"};
+    const auto scores = [](const json& table) {
+        json all = json::array();
+        for (const json& layer : table["layers"]) all.push_back(layer["scores"]);
+        return all;
+    };
+    const json whole = run(sweep + QStringList{"--no-cache"}).parsed();
+    QVERIFY(scores(whole).size() > 3);
+
+    qputenv("EQUANT_CACHE", at("killed.sqlite").toUtf8());
+    const auto restored = qScopeGuard([] { qputenv("EQUANT_CACHE", ""); });
+    const auto entries = [&] { return run({"cache", "--json", "-"}).parsed().value("entries", 0); };
+    QProcess process;
+    process.start(EQUANT_CLI, sweep);
+    QVERIFY(process.waitForStarted());
+    QTRY_VERIFY_WITH_TIMEOUT(entries() >= 3, 60000);
+    process.kill();
+    QVERIFY(process.waitForFinished(20000));
+    const int kept = entries();
+    QVERIFY(kept >= 3);
+
+    const json resumed = run(sweep).parsed();
+    QCOMPARE(scores(resumed), scores(whole));
+    for (const char* key : {"metric", "baseline", "rank_correlation"}) QCOMPARE(resumed[key], whole[key]);
+    QVERIFY(entries() >= kept);
+    // All cells are known now: the work is the network itself, once, and its statistics.
+    const json again = run(sweep).parsed();
+    QCOMPARE(scores(again), scores(whole));
+    QCOMPARE(again["rank_correlation"], whole["rank_correlation"]);
+    QVERIFY(again["forward_equivalents"].get<double>() < whole["forward_equivalents"].get<double>() / 2);
 }
 
 EQUANT_TEST(TestConsole)

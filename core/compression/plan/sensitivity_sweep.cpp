@@ -175,6 +175,7 @@ Result<SensitivityTable> measureSensitivity(const SensitivityStudy& study, const
         }
         job.advance();
     }
+    updateCorrelation(table);  // the scores may all be of an earlier run
     table.seconds = secondsBefore + watch.seconds();
     table.forwardEquivalents = passesBefore + (*scorer)->passes();
     return table;
