@@ -5,14 +5,12 @@
 
 #include "app/console/command.h"
 #include "app/console/compression_options.h"
-#include "app/console/equalize_report.h"
-#include "app/console/format.h"
 #include "app/console/options.h"
-#include "app/console/quantization_options.h"
-#include "app/console/quantize_report.h"
+#include "app/console/step_report.h"
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
+#include "core/interop/qdq_export.h"
 #include "core/recipe/workspace.h"
 
 namespace equant::console {
@@ -27,36 +25,11 @@ struct ApplyCommand {
     bool shouldTime = true;
 };
 
-CommandResult describeReport(const Step& step, const CompressionReport& report) {
-    const auto& compressing = std::get<CompressStep>(step);
-    std::string text = asText(report);
-    if (report.samples > 0)
-        text += fmt::format("Fitted to {} samples of {}\n", report.samples, compressing.data);
-    else
-        text +=
-            compressing.options.isPlain ? "Plain: no samples were used.\n" : "No samples: the weights alone decided.\n";
-    return {asJson(report), std::move(text)};
-}
-
-CommandResult describeReport(const Step&, const EqualizationProof& proof) {
-    CommandResult result{asJson(proof.report), summaryOf(proof.report)};
-    result.json["equivalence"] = proof.equivalence ? asJson(*proof.equivalence) : nlohmann::json(nullptr);
-    if (proof.equivalence) result.text += "Float outputs: " + asText(*proof.equivalence) + "\n";
-    if (proof.problem) result.text += "The outputs were not compared: " + describe(*proof.problem) + "\n";
-    return result;
-}
-
-CommandResult describeReport(const Step& step, const SimulationReport& report) {
-    return {simulationJson(report),
-            describe(std::get<QuantizeStep>(step).settings) + "\n" + simulationText(report, "float, as prepared")};
-}
-
 CommandResult describeRun(const RecipeRun& run) {
     CommandResult result{{{"steps", nlohmann::json::array()}}, {}};
     for (std::size_t i = 0; i < run.steps.size(); ++i) {
         const StepRun& done = run.steps[i];
-        CommandResult part =
-            std::visit([&](const auto& report) { return describeReport(done.step, report); }, done.report);
+        CommandResult part = describeStep(done, Detail::Summary);
         result.text += fmt::format("{}Step {} of {}: {} ({:.1f} s)\n{}", i > 0 ? "\n" : "", i + 1, run.steps.size(),
                                    name(done.step), done.seconds, part.text);
         part.json["step"] = name(done.step);
@@ -66,29 +39,17 @@ CommandResult describeRun(const RecipeRun& run) {
     return result;
 }
 
-/// The optimized network beside the one that was opened; a simulation has scored both already.
-Status addScores(const PreparedRecipe& prepared, const Model& model, const RecipeRun& run,
-                 const CommandContext& context, CommandResult& result) {
-    result.json["evaluation"] = nullptr;
-    const RecipeData& data = prepared.data;
-    if (data.evaluationPath.empty() || prepared.recipe.quantizeStep()) return {};
-    const auto samples = openSamples(data.evaluationPath, model, data.preprocess, data.evaluationSamples);
-    if (!samples) return fail(samples.error());
-    EvaluateOptions options;
-    options.threads = context.options.threads;
-    const auto scores = scoreChange(model, run.model, **samples, options, context.job);
-    if (!scores) return fail(scores.error());
-    result.json["evaluation"] = asJson(*scores);
-    result.text += asText(*scores);
-    return {};
-}
-
 /// Everything that may fail besides writing is done before.
 Status writeFiles(const ApplyCommand& command, const RecipeRun& run, const std::string& preprocess,
                   CommandResult& result) {
-    const SimulationReport* simulated = nullptr;
-    if (!run.steps.empty()) simulated = std::get_if<SimulationReport>(&run.steps.back().report);
-    if (auto written = writeOnnx(withPreprocessing(run.model, preprocess), command.output); !written) return written;
+    const SimulationReport* simulated = run.simulation();
+    Model optimized = run.model;
+    if (simulated) {
+        auto exported = exportQdq(simulated->model, overlay(simulated->sim));
+        if (!exported) return fail(exported.error());
+        optimized = std::move(exported->model);
+    }
+    if (auto written = writeOnnx(withPreprocessing(optimized, preprocess), command.output); !written) return written;
     result.text += fmt::format("Wrote {}\n", command.output);
     result.json["output"] = command.output;
     if (command.encodings.empty() || !simulated) return {};
@@ -106,23 +67,20 @@ Result<CommandResult> runApply(const ApplyCommand& command, const CommandContext
     if (!saved) return fail(saved.error());
     auto workspace = withInputs(*saved, command.inputs);
     if (!workspace) return fail(workspace.error());
-    workspace->data.shouldTime = command.shouldTime;
     const Recipe recipe = workspace->whole();
     if (!command.encodings.empty() && !recipe.quantizeStep())
         return fail(ErrorCode::InvalidArgument, "The recipe does not quantize: there are no encodings to write.",
                     "Leave --encodings out, or add a step \"quantize\".", command.recipe);
     const auto model = readOnnx(workspace->model);
     if (!model) return fail(model.error());
-    const auto prepared = prepareRecipe(recipe, *model, workspace->model, workspace->data);
-    if (!prepared) return fail(prepared.error());
-    const auto run = runRecipe(*prepared, *model, context.options.threads, context.job);
-    if (!run) return fail(run.error());
-    CommandResult result = describeRun(*run);
+    const auto done = carryOut(recipe, *model, workspace->model, workspace->data, command.shouldTime, context);
+    if (!done) return fail(done.error());
+    CommandResult result = describeRun(done->run);
     const bool isOutdated = workspace->isOutdated(*model);
     result.json["model_changed"] = isOutdated;
     if (isOutdated) result.text += "The model changed since the workspace was saved.\n";
-    if (const auto scored = addScores(*prepared, *model, *run, context, result); !scored) return fail(scored.error());
-    if (const auto written = writeFiles(command, *run, prepared->data.preprocess, result); !written)
+    addScores(done->scores, result);
+    if (const auto written = writeFiles(command, done->run, done->prepared.data.preprocess, result); !written)
         return fail(written.error());
     return result;
 }
@@ -133,7 +91,9 @@ void addApply(CommandRegistry& registry) {
     auto options = std::make_shared<ApplyCommand>();
     auto* command = registry.add("apply", "Replay a recipe or workspace: compress, equalize, quantize",
                                  [options](const CommandContext& context) { return runApply(*options, context); });
-    command->add_option("RECIPE", options->recipe, "Recipe (JSON) or workspace (*.equant)")->required()->type_name("");
+    command->add_option("RECIPE", options->recipe, "Recipe (JSON, file or text) or workspace (*.equant)")
+        ->required()
+        ->type_name("");
     command->add_option("--model", options->inputs.model, "ONNX file; a recipe names none, a workspace does")
         ->type_name("MODEL");
     command->parse_complete_callback([options] {
@@ -147,6 +107,7 @@ void addApply(CommandRegistry& registry) {
         command->add_option(flag, value, help)->check(CLI::NonNegativeNumber.description(""))->type_name("N");
     };
     addLimit("--limit", options->inputs.calibrationSamples, "At most N samples to calibrate on (default 100, 0: all)");
+    addLimit("--offset", options->inputs.offset, "Skip the first N of them");
     addLimit("--eval-limit", options->inputs.evaluationSamples, "At most N samples to score on (default 500, 0: all)");
     command->add_option("--preprocess", options->inputs.preprocess, "imagenet, unit, signed, none, or a JSON file")
         ->type_name("P");

@@ -8,10 +8,11 @@
 #include "app/console/compression_options.h"
 #include "app/console/format.h"
 #include "app/console/options.h"
+#include "app/console/step_options.h"
+#include "app/console/step_report.h"
 #include "core/base/file.h"
 #include "core/compression/plan/flow.h"
 #include "core/graph/onnx_io.h"
-#include "core/metrics/evaluate.h"
 
 namespace equant::console {
 
@@ -22,9 +23,8 @@ struct CompressCommand {
     std::string plan;
     std::string output;
     std::string planOutput;
-    std::string evaluationPath;
     DataOptions data;
-    CompressOptions options;
+    Step step = CompressStep{};
     FlowOptions flow;
     MethodOptions methods;
     LayerLimits limits;
@@ -32,48 +32,30 @@ struct CompressCommand {
     bool shouldTime = true;
 };
 
-Result<OpenedDataset> openEvaluation(const CompressCommand& command, const Model& model) {
-    DatasetOptions whole = command.data.dataset;
-    whole.limit = whole.offset = 0;
-    return openData(command.evaluationPath, model, command.model, whole);
-}
-
-Result<CommandResult> carryOut(const CompressCommand& command, const Model& model, const CommandContext& context) {
+/// A recipe of one step.
+Result<CommandResult> carryOutPlan(const CompressCommand& command, const Model& model, const CommandContext& context) {
     const auto text = readFile(command.plan);
     if (!text) return fail(text.error());
-    const auto plan = parsePlan(*text);
+    auto plan = parsePlan(*text);
     if (!plan) return fail(plan.error());
+    auto step = std::get<CompressStep>(command.step);
+    step.plan = std::move(*plan);
+    step.data = command.data.path;
+    step.preprocess = command.data.preprocess;
+    step.samples = static_cast<int>(command.data.calibrationSamples);
+    const auto done = carryOut({{step}}, model, command.model, command.data, command.shouldTime, context);
+    if (!done) return fail(done.error());
     CommandResult result;
-    std::optional<OpenedDataset> calibration;
     if (!command.data.path.empty()) {
-        auto data = openData(command.data.path, model, command.model, command.data.dataset);
+        const auto data = openData(command.data.calibration(), model, command.model);
         if (!data) return fail(data.error());
-        calibration = std::move(*data);
-        result.text += describeData(*calibration);
+        result.text += describeData(*data);
     }
-    std::optional<BatchSource> source;
-    if (calibration) source = batchesOf(*calibration->dataset, 8);
-    auto outcome = compress(model, *plan, source ? &*source : nullptr, command.options, context.job);
-    if (!outcome) return fail(outcome.error());
-    if (command.shouldTime)
-        if (const auto timed = addLatency(model, *outcome, context.job); !timed) return fail(timed.error());
-    result.json = asJson(outcome->report);
-    result.text += asText(outcome->report);
-    if (!calibration && !command.options.isPlain)
-        result.text += "Without --data the weights alone decided; give data for a far better result.\n";
-    result.json["evaluation"] = nullptr;
-    if (!command.evaluationPath.empty()) {
-        const auto data = openEvaluation(command, model);
-        if (!data) return fail(data.error());
-        EvaluateOptions scoring;
-        scoring.threads = context.options.threads;
-        const auto scores = scoreChange(model, outcome->model, *data->dataset, scoring, context.job);
-        if (!scores) return fail(scores.error());
-        result.json["evaluation"] = asJson(*scores);
-        result.text += asText(*scores);
-    }
-    if (const auto written =
-            writeDerived(outcome->model, command.output, command.model, command.data.dataset.preprocess);
+    CommandResult report = describeStep(done->run.steps.front(), Detail::Full);
+    result.json = std::move(report.json);
+    result.text += report.text;
+    addScores(done->scores, result);
+    if (const auto written = writeDerived(done->run.model, command.output, command.model, command.data.preprocess);
         !written)
         return fail(written.error());
     return result;
@@ -126,11 +108,11 @@ std::string flowText(const FlowResult& flow) {
 /// Without a plan: the recommended flow finds one.
 Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Model& model,
                                       const CommandContext& context) {
-    const auto calibration = openData(command.data.path, model, command.model, command.data.dataset);
+    const auto calibration = openData(command.data.calibration(), model, command.model);
     if (!calibration) return fail(calibration.error());
     std::optional<OpenedDataset> evaluation;
-    if (!command.evaluationPath.empty()) {
-        auto data = openEvaluation(command, model);
+    if (!command.data.evaluationPath.empty()) {
+        auto data = openData(command.data.evaluation(), model, command.model);
         if (!data) return fail(data.error());
         evaluation = std::move(*data);
     }
@@ -143,10 +125,11 @@ Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Mode
     if (!locks) return fail(locks.error());
     options.locks = std::move(*locks);
     options.excluded = command.limits.left();
-    options.compress = command.options;
+    options.compress = std::get<CompressStep>(command.step).options;
+    options.compress.threads = context.options.threads;
     options.shouldTime = command.shouldTime;
-    const Dataset& judge = evaluation ? *evaluation->dataset : *calibration->dataset;
-    const auto flow = recommendedFlow(model, *calibration->dataset, judge, options, {}, context.job);
+    const Dataset& scored = evaluation ? *evaluation->dataset : *calibration->dataset;
+    const auto flow = recommendedFlow(model, *calibration->dataset, scored, options, {}, context.job);
     if (!flow) return fail(flow.error());
     const FlowCandidate& best = flow->candidates[flow->best];
     CommandResult result{asJson(best.report), describeData(*calibration) + flowText(*flow)};
@@ -156,7 +139,7 @@ Result<CommandResult> findAndCarryOut(const CompressCommand& command, const Mode
         result.json["candidates"].push_back(candidateJson(candidate));
     result.json["best"] = flow->best;
     result.json["metric"] = equant::name(flow->metric);
-    if (const auto written = writeDerived(flow->model, command.output, command.model, command.data.dataset.preprocess);
+    if (const auto written = writeDerived(flow->model, command.output, command.model, command.data.preprocess);
         !written)
         return fail(written.error());
     if (command.planOutput.empty()) return result;
@@ -177,9 +160,9 @@ Result<CommandResult> runCompress(CompressCommand command, const CommandContext&
                     "Give --data; labels are not needed.", "--target-macs");
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    command.options.threads = context.options.threads;
-    command.options.seed = context.options.seed;
-    auto result = command.plan.empty() ? findAndCarryOut(command, *model, context) : carryOut(command, *model, context);
+    std::get<CompressStep>(command.step).options.seed = context.options.seed;
+    auto result =
+        command.plan.empty() ? findAndCarryOut(command, *model, context) : carryOutPlan(command, *model, context);
     if (result) result->text += fmt::format("Wrote {}\n", command.output);
     return result;
 }
@@ -201,10 +184,10 @@ void addCompress(CommandRegistry& registry) {
     options->methods.addTo(*command, "Only this method (default: all three may compete); repeatable");
     options->limits.addTo(*command);
     command->add_option("--plan-output", options->planOutput, "Also write the plan that was found")->type_name("PLAN");
-    options->data.addTo(*command, "--data", "Samples to fit the compressed layers to (no labels needed)", false);
-    command->add_option("--eval-data", options->evaluationPath, "Samples to score both networks on")->type_name("PATH");
+    addDataOptions(*command, options->data, "Samples to fit the compressed layers to (no labels needed)");
+    addEvaluationOptions(*command, options->data);
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
-    addCompressOptions(*command, options->options);
+    addStepOptions(*command, compressKind(), options->step);
     addLatencyOption(*command, options->shouldTime);
 }
 

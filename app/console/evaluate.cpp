@@ -18,7 +18,7 @@ struct EvaluateCommand {
     std::string model;
     std::string reference;
     std::string encodings;
-    DataOptions data;
+    SampleOptions data;
     EvaluateOptions options;
 };
 

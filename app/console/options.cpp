@@ -9,7 +9,7 @@
 
 namespace equant::console {
 
-void DataOptions::addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired) {
+void SampleOptions::addTo(CLI::App& command, const std::string& flag, const std::string& help, bool isRequired) {
     auto* option = command.add_option(flag, path, help)->type_name("PATH");
     if (isRequired) option->required();
     command.add_option("--limit", dataset.limit, "Use at most N samples, spread over the set")
@@ -39,6 +39,14 @@ Result<OpenedDataset> openData(const std::string& path, const Model& model, cons
                                DatasetOptions options) {
     options.preprocess = preprocessingFor(model, modelFile, options.preprocess);
     return openDataset(path, model, options);
+}
+
+Result<OpenedDataset> openData(const SampleChoice& choice, const Model& model, const std::string& modelFile) {
+    DatasetOptions options;
+    options.preprocess = choice.preprocess;
+    options.limit = choice.limit;
+    options.offset = choice.offset;
+    return openData(choice.path, model, modelFile, options);
 }
 
 Status writeDerived(const Model& model, const std::string& output, const std::string& modelFile,

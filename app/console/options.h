@@ -12,11 +12,13 @@
 #include "core/base/check_target.h"
 #include "core/data/dataset.h"
 #include "core/graph/model.h"
+#include "core/recipe/data_options.h"
 #include "core/runtime/exec/executor.h"
 
 namespace equant::console {
 
-struct DataOptions {
+/// The samples of a command that runs no step: all of them unless --limit says otherwise.
+struct SampleOptions {
     std::string path;
     DatasetOptions dataset;
 
@@ -28,6 +30,9 @@ struct DataOptions {
 /// for.
 Result<OpenedDataset> openData(const std::string& path, const Model& model, const std::string& modelFile,
                                DatasetOptions options);
+
+/// The samples of a step.
+Result<OpenedDataset> openData(const SampleChoice& choice, const Model& model, const std::string& modelFile);
 
 /// Writes a model made of the one in `modelFile`; its metadata say how the input is made, if that was asked for or a file
 /// beside the original says it.

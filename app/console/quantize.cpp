@@ -9,27 +9,21 @@
 #include "app/console/options.h"
 #include "app/console/quantization_options.h"
 #include "app/console/quantize_report.h"
+#include "app/console/step_options.h"
+#include "app/console/step_report.h"
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 #include "core/interop/qdq_export.h"
-#include "core/passes/equalize.h"
-#include "core/quantization/simulate.h"
 
 namespace equant::console {
 
 namespace {
 
-/// More say hardly anything about ranges, and scoring four models takes its time.
-constexpr std::size_t kCalibrationSamples = 500;
-
 struct QuantizeCommand {
     std::string model;
     DataOptions data;
-    std::string evaluation;
-    std::size_t evaluationLimit = 0;
-    QuantizationSettings settings;
-    std::string config;
+    Step step = QuantizeStep{};
     bool shouldEqualize = false;
     std::string output;
     std::string encodings;
@@ -42,30 +36,15 @@ SimulationStep stepSince(const char* name, Clock::time_point start) {
     return {name, std::chrono::duration<double>(Clock::now() - start).count()};
 }
 
-struct Samples {
-    OpenedDataset calibration;
-    OpenedDataset evaluation;  ///< the same unless other data were named
-};
-
-Result<Samples> openSamples(const QuantizeCommand& command, const Model& model) {
-    auto calibration = openData(command.data.path, model, command.model, command.data.dataset);
+Result<std::string> describeSamples(const DataOptions& data, const Model& model, const std::string& modelFile) {
+    const auto calibration = openData(data.calibration(), model, modelFile);
     if (!calibration) return fail(calibration.error());
-    Samples samples{*calibration, *calibration};
-    if (command.evaluation.empty()) return samples;
-    DatasetOptions options;
-    options.preprocess = command.data.dataset.preprocess;
-    options.limit = command.evaluationLimit;
-    auto evaluation = openData(command.evaluation, model, command.model, options);
+    const auto evaluation = openData(data.evaluation(), model, modelFile);
     if (!evaluation) return fail(evaluation.error());
-    samples.evaluation = std::move(*evaluation);
-    return samples;
-}
-
-std::string describeSamples(const Samples& samples, bool isSame) {
-    std::string text = fmt::format(
-        "Calibration    {}\nEvaluation     {}\n", samples.calibration.dataset->describe(),
-        isSame ? std::string("the calibration samples (no --eval-data)") : samples.evaluation.dataset->describe());
-    const auto& [preprocessing, reason] = samples.evaluation.preprocessing;
+    std::string text = fmt::format("Calibration    {}\nEvaluation     {}{}\n", calibration->dataset->describe(),
+                                   evaluation->dataset->describe(),
+                                   data.evaluationPath.empty() ? " (of the same data: no --eval-data)" : "");
+    const auto& [preprocessing, reason] = evaluation->preprocessing;
     // Arrays are taken as they are.
     if (!reason.empty()) text += fmt::format("Preprocessing  {} ({})\n", describe(preprocessing), reason);
     return text;
@@ -82,8 +61,7 @@ Status writeFiles(const QuantizeCommand& command, const SimulationReport& report
     if (!command.output.empty()) {
         const auto exported = exportQdq(report.model, overlay(report.sim));
         if (!exported) return fail(exported.error());
-        if (auto written =
-                writeDerived(exported->model, command.output, command.model, command.data.dataset.preprocess);
+        if (auto written = writeDerived(exported->model, command.output, command.model, command.data.preprocess);
             !written)
             return written;
         std::error_code ignored;
@@ -109,82 +87,43 @@ Status writeFiles(const QuantizeCommand& command, const SimulationReport& report
 Result<CommandResult> runQuantize(const QuantizeCommand& command, const CommandContext& context) {
     for (const auto& target : {command.output, command.encodings})
         if (const auto status = checkTarget(target); !status) return fail(status.error());
-    QuantizationSettings settings = command.settings;
-    if (!command.config.empty()) {
-        auto rules = readRules(command.config);
+    auto step = std::get<QuantizeStep>(command.step);
+    if (!step.settings.rules.empty()) {
+        auto rules = readRules(step.settings.rules);
         if (!rules) return fail(rules.error());
-        settings.rules = std::move(*rules);
+        step.settings.rules = std::move(*rules);
     }
     const auto model = readOnnx(command.model);
     if (!model) return fail(model.error());
-    const auto samples = openSamples(command, *model);
+    Recipe recipe;
+    if (command.shouldEqualize) {
+        EqualizeStep equalizing;
+        equalizing.options.isAimetCompatible = step.settings.isAimetCompatible;
+        recipe.steps.emplace_back(equalizing);
+    }
+    recipe.steps.emplace_back(step);
+    const auto done = carryOut(recipe, *model, command.model, command.data, true, context);
+    if (!done) return fail(done.error());
+    SimulationReport report = *done->run.simulation();
+    if (command.shouldEqualize)
+        report.steps.insert(report.steps.begin(), {"equalize", done->run.steps.front().seconds});
+    const auto samples = describeSamples(command.data, *model, command.model);
     if (!samples) return fail(samples.error());
 
-    Model prepared = *model;
-    std::vector<SimulationStep> steps;
-    if (command.shouldEqualize) {
-        const auto start = Clock::now();
-        EqualizeOptions options;
-        options.isAimetCompatible = settings.isAimetCompatible;
-        auto equalized = equalize(*model, options, context.job);
-        if (!equalized) return fail(equalized.error());
-        prepared = std::move(equalized->model);
-        steps.push_back(stepSince("equalize", start));
-    }
-    SimulationOptions options;
-    options.threads = context.options.threads;
-    if (command.shouldEqualize) options.reference = &*model;
-    auto report =
-        simulate(prepared, *samples->calibration.dataset, *samples->evaluation.dataset, settings, options, context.job);
-    if (!report) return fail(report.error());
-    report->steps.insert(report->steps.begin(), steps.begin(), steps.end());
-
     CommandResult result;
-    result.text = fmt::format("Quantization   {}{}{}\n", describe(settings),
-                              command.shouldEqualize ? ", equalized" : "", describeFolding(*report)) +
-                  describeSamples(*samples, command.evaluation.empty()) + simulationText(*report);
-    const std::string next = advice(*report, command.shouldEqualize);
+    result.text = fmt::format("Quantization   {}{}{}\n", describe(step.settings),
+                              command.shouldEqualize ? ", equalized" : "", describeFolding(report)) +
+                  *samples + simulationText(report);
+    const std::string next = advice(report, command.shouldEqualize);
     const auto start = Clock::now();
-    if (const auto written = writeFiles(command, *report, result); !written) return fail(written.error());
-    if (!command.output.empty() || !command.encodings.empty()) report->steps.push_back(stepSince("export", start));
+    if (const auto written = writeFiles(command, report, result); !written) return fail(written.error());
+    if (!command.output.empty() || !command.encodings.empty()) report.steps.push_back(stepSince("export", start));
     const auto exported = result.json["export"];
-    result.json = simulationJson(*report);
+    result.json = simulationJson(report);
     result.json["export"] = exported;
     result.json["advice"] = next;
     result.text += next + "\n";
     return result;
-}
-
-void addDataOptions(CLI::App& command, QuantizeCommand& options) {
-    options.data.dataset.limit = kCalibrationSamples;
-    command.add_option("--data", options.data.path, "Calibration data: image folder, .npy/.npz, ONNX test data")
-        ->required()
-        ->type_name("CALIB");
-    command.add_option("--limit", options.data.dataset.limit, "At most N calibration samples (default 500, 0: all)")
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->type_name("N");
-    command.add_option("--offset", options.data.dataset.offset, "Skip N calibration samples")
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->type_name("N");
-    auto* evaluation =
-        command.add_option("--eval-data", options.evaluation, "Data to score on (default: the calibration samples)")
-            ->type_name("D");
-    command.add_option("--eval-limit", options.evaluationLimit, "At most N samples of it (default: all)")
-        ->needs(evaluation)
-        ->check(CLI::NonNegativeNumber.description(""))
-        ->type_name("N");
-    command.add_option("--preprocess", options.data.dataset.preprocess, "imagenet, unit, signed, none, or a JSON file")
-        ->type_name("P");
-}
-
-void addGridOptions(CLI::App& command, QuantizeCommand& options) {
-    addBitOptions(command, options.settings);
-    addSchemeOptions(command, options.settings.scheme, options.settings.percentile);
-    command.add_flag("--symmetric-weights", options.settings.hasSymmetricWeights, "The default")->group("");
-    command.add_flag("--asymmetric-weights{false}", options.settings.hasSymmetricWeights,
-                     "Weights use their range fully (default: --symmetric-weights)");
-    command.add_option("--config", options.config, "Rules: what the target quantizes (JSON of six sections)")
-        ->type_name("RULES");
 }
 
 }  // namespace
@@ -194,10 +133,11 @@ void addQuantize(CommandRegistry& registry) {
     auto* command = registry.add("quantize", "Calibrate, simulate and export a quantized model",
                                  [options](const CommandContext& context) { return runQuantize(*options, context); });
     addModelOption(*command, options->model);
-    addDataOptions(*command, *options);
-    addGridOptions(*command, *options);
+    addDataOptions(*command, options->data, "Calibration data: image folder, .npy/.npz, ONNX test data");
+    command->get_option("--data")->required();
+    addEvaluationOptions(*command, options->data);
+    addStepOptions(*command, quantizeKind(), options->step);
     command->add_flag("--equalize", options->shouldEqualize, "Equalize across layers first");
-    command->add_flag("--aimet-compatible", options->settings.isAimetCompatible, "Exactly as AIMET computes it");
     command->add_option("-o,--output", options->output, "ONNX file to write, with integer weights (QDQ)")
         ->type_name("OUT");
     command->add_option("--encodings", options->encodings, "Encodings file to write (JSON)")->type_name("ENC");

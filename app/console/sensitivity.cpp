@@ -24,7 +24,7 @@ namespace {
 struct SensitivityCommand {
     std::string model;
     std::string output;
-    DataOptions data;
+    SampleOptions data;
     MethodOptions methods{{"spatial-svd"}};
     std::string ratios = "0.1:0.9:0.1";
     SensitivityOptions options;

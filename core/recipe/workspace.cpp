@@ -6,6 +6,7 @@
 
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
+#include "core/recipe/recipe_json_internal.h"
 
 namespace equant {
 
@@ -46,7 +47,7 @@ Recipe withPaths(Recipe recipe, const fs::path& folder, Change change) {
     return recipe;
 }
 
-RecipeData withPaths(RecipeData data, const fs::path& folder, Change change) {
+DataOptions withPaths(DataOptions data, const fs::path& folder, Change change) {
     data.path = change(folder, data.path);
     data.evaluationPath = change(folder, data.evaluationPath);
     if (isFile(data.preprocess)) data.preprocess = change(folder, data.preprocess);
@@ -58,19 +59,20 @@ Result<Workspace> readFields(const json& root) {
     const json model = root.value("model", json::object()), data = root.value("data", json::object());
     workspace.model = model.at("path").get<std::string>();
     workspace.modelHash = model.value("hash", std::string());
-    RecipeData& samples = workspace.data;
+    DataOptions& samples = workspace.data;
     samples.path = data.value("path", std::string());
     samples.evaluationPath = data.value("evaluation_path", std::string());
     samples.preprocess = data.value("preprocess", std::string());
     samples.calibrationSamples = data.value("calibration_samples", samples.calibrationSamples);
     samples.evaluationSamples = data.value("evaluation_samples", samples.evaluationSamples);
-    auto recipe = parseRecipe(root.at("recipe").dump());
+    samples.offset = data.value("offset", samples.offset);
+    auto recipe = parseRecipe(root.at("recipe"));
     if (!recipe) return fail(recipe.error());
     workspace.recipe = std::move(*recipe);
     if (!root.contains("draft")) return workspace;
-    const auto draft = parseRecipe(json{{"steps", {root["draft"]}}}.dump());
+    const auto draft = parseStep(root["draft"]);
     if (!draft) return fail(draft.error());
-    if (const CompressStep* step = draft->compressStep()) workspace.draft = *step;
+    if (const auto* step = std::get_if<CompressStep>(&*draft)) workspace.draft = *step;
     return workspace;
 }
 
@@ -86,25 +88,26 @@ bool Workspace::isOutdated(const Model& current) const {
     return !modelHash.empty() && modelHash != contentHash(current);
 }
 
-Result<Workspace> withInputs(Workspace workspace, const WorkspaceInputs& said) {
-    if (!said.model.empty()) workspace.model = said.model;
+Result<Workspace> withInputs(Workspace workspace, const WorkspaceInputs& overrides) {
+    if (!overrides.model.empty()) workspace.model = overrides.model;
     if (workspace.model.empty())
         return fail(ErrorCode::InvalidArgument, "A recipe names no model.", "Add --model with the ONNX file.");
-    RecipeData& data = workspace.data;
-    data.replacesNamed = !said.data.empty() || data.path.empty();
-    if (!said.data.empty()) {
-        data.path = said.data;
+    DataOptions& data = workspace.data;
+    data.replacesNamed = !overrides.data.empty() || data.path.empty();
+    if (!overrides.data.empty()) {
+        data.path = overrides.data;
         data.evaluationPath.clear();
     }
-    if (!said.evaluationData.empty()) data.evaluationPath = said.evaluationData;
-    if (!said.preprocess.empty()) data.preprocess = said.preprocess;
-    data.calibrationSamples = said.calibrationSamples.value_or(data.calibrationSamples);
-    data.evaluationSamples = said.evaluationSamples.value_or(data.evaluationSamples);
+    if (!overrides.evaluationData.empty()) data.evaluationPath = overrides.evaluationData;
+    if (!overrides.preprocess.empty()) data.preprocess = overrides.preprocess;
+    data.offset = overrides.offset.value_or(data.offset);
+    data.calibrationSamples = overrides.calibrationSamples.value_or(data.calibrationSamples);
+    data.evaluationSamples = overrides.evaluationSamples.value_or(data.evaluationSamples);
     return workspace;
 }
 
 std::string toJson(const Workspace& workspace, const fs::path& folder) {
-    const RecipeData data = withPaths(workspace.data, folder, relativeTo);
+    const DataOptions data = withPaths(workspace.data, folder, relativeTo);
     json root{{"equant_workspace", kWorkspaceVersion},
               {"model", {{"path", relativeTo(folder, workspace.model)}, {"hash", workspace.modelHash}}},
               {"data",
@@ -112,10 +115,10 @@ std::string toJson(const Workspace& workspace, const fs::path& folder) {
                 {"evaluation_path", data.evaluationPath},
                 {"preprocess", data.preprocess},
                 {"calibration_samples", data.calibrationSamples},
-                {"evaluation_samples", data.evaluationSamples}}},
-              {"recipe", json::parse(toJson(withPaths(workspace.recipe, folder, relativeTo)))}};
-    if (workspace.draft)
-        root["draft"] = json::parse(toJson(Recipe{{withPaths(*workspace.draft, folder, relativeTo)}}))["steps"][0];
+                {"evaluation_samples", data.evaluationSamples},
+                {"offset", data.offset}}},
+              {"recipe", toJsonValue(withPaths(workspace.recipe, folder, relativeTo))}};
+    if (workspace.draft) root["draft"] = toJsonValue(Step(withPaths(*workspace.draft, folder, relativeTo)));
     return root.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
@@ -143,13 +146,14 @@ Result<Workspace> parseWorkspace(std::string_view text, const fs::path& folder) 
 }
 
 Result<Workspace> readWorkspaceOrRecipe(const fs::path& path) {
-    const auto text = readFile(path);
+    const bool isText = path.string().starts_with('{');
+    const auto text = isText ? Result<std::string>(path.string()) : readFile(path);
     if (!text) return fail(text.error());
     const json root = json::parse(*text, nullptr, false);
     const bool isWorkspace = root.is_object() && root.contains("equant_workspace");
     Result<Workspace> result = [&]() -> Result<Workspace> {
-        if (isWorkspace) return parseWorkspace(*text, fs::absolute(path).parent_path());
-        auto recipe = parseRecipe(*text);
+        if (isWorkspace) return parseWorkspace(*text, isText ? fs::current_path() : fs::absolute(path).parent_path());
+        auto recipe = parseRecipe(root);
         if (!recipe) return fail(recipe.error());
         Workspace bare;
         bare.recipe = std::move(*recipe);
@@ -157,7 +161,7 @@ Result<Workspace> readWorkspaceOrRecipe(const fs::path& path) {
     }();
     if (result) return result;
     Error error = result.error();
-    if (error.subject.empty()) error.subject = path.string();
+    if (error.subject.empty() && !isText) error.subject = path.string();
     return fail(std::move(error));
 }
 

@@ -16,7 +16,7 @@ namespace equant {
 struct Workspace {
     std::string model;      ///< ONNX file; empty: not named (a recipe)
     std::string modelHash;  ///< contentHash() of the model when it was saved; empty: any
-    RecipeData data;
+    DataOptions data;
     Recipe recipe;                      ///< what is applied
     std::optional<CompressStep> draft;  ///< a compression that is chosen but not applied
 
@@ -26,21 +26,22 @@ struct Workspace {
     [[nodiscard]] bool isOutdated(const Model& current) const;
 };
 
-/// What is said besides the file, on a command line; empty or absent: nothing.
+/// What a command line gives besides the file; empty or absent: nothing.
 struct WorkspaceInputs {
     std::string model = {}, data = {}, evaluationData = {}, preprocess = {};
-    std::optional<std::size_t> calibrationSamples = {}, evaluationSamples = {};
+    std::optional<std::size_t> calibrationSamples = {}, evaluationSamples = {}, offset = {};
 };
-/// With what is said in place of its own. Samples that are said replace those that steps name, too. InvalidArgument:
-/// nobody names a model.
-Result<Workspace> withInputs(Workspace workspace, const WorkspaceInputs& said);
+/// With the overrides in place of its own values. Samples given here replace those that steps name, too.
+/// InvalidArgument: nobody names a model.
+Result<Workspace> withInputs(Workspace workspace, const WorkspaceInputs& overrides);
 
 /// `folder`: of the file it will be written to.
 [[nodiscard]] std::string toJson(const Workspace& workspace, const std::filesystem::path& folder);
 /// `folder`: of the file it was read from. InvalidArgument names the field that is wrong. Unsupported: a newer version.
 Result<Workspace> parseWorkspace(std::string_view json, const std::filesystem::path& folder);
 
-/// A workspace, or a recipe as a workspace without model and data. Errors name the file; those of readFile.
+/// A workspace, or a recipe as a workspace without model and data. What begins with a brace is the JSON itself, anything
+/// else a file. Errors name the file; those of readFile.
 Result<Workspace> readWorkspaceOrRecipe(const std::filesystem::path& path);
 
 }  // namespace equant
