@@ -112,9 +112,14 @@ std::string compressFileArguments(const Step& any, const DataOptions& data) {
 }
 
 Result<Outcome<StepReport>> compressRun(const Model& model, const Step& step, const StepContext& context) {
-    auto outcome = runStep(std::get<CompressStep>(step), model, context);
-    if (!outcome) return fail(outcome.error());
-    return Outcome<StepReport>{std::move(outcome->model), std::move(outcome->report)};
+    Result<Outcome<StepReport>> done;
+    if (auto outcome = runStep(std::get<CompressStep>(step), model, context)) {
+        done->model = std::move(outcome->model);
+        done->report.emplace<CompressionReport>(std::move(outcome->report));
+    } else {
+        done = fail(outcome.error());
+    }
+    return done;
 }
 
 }  // namespace

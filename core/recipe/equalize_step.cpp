@@ -57,9 +57,14 @@ std::string equalizeFileArguments(const Step&, const DataOptions& data) {
 }
 
 Result<Outcome<StepReport>> equalizeRun(const Model& model, const Step& step, const StepContext& context) {
-    auto outcome = runStep(std::get<EqualizeStep>(step), model, context);
-    if (!outcome) return fail(outcome.error());
-    return Outcome<StepReport>{std::move(outcome->model), std::move(outcome->report)};
+    Result<Outcome<StepReport>> done;
+    if (auto outcome = runStep(std::get<EqualizeStep>(step), model, context)) {
+        done->model = std::move(outcome->model);
+        done->report.emplace<EqualizationProof>(std::move(outcome->report));
+    } else {
+        done = fail(outcome.error());
+    }
+    return done;
 }
 
 }  // namespace

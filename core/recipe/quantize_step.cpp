@@ -68,9 +68,14 @@ std::string quantizeFileArguments(const Step&, const DataOptions& data) {
 }
 
 Result<Outcome<StepReport>> quantizeRun(const Model& model, const Step& step, const StepContext& context) {
-    auto outcome = runStep(std::get<QuantizeStep>(step), model, context);
-    if (!outcome) return fail(outcome.error());
-    return Outcome<StepReport>{std::move(outcome->model), std::move(outcome->report)};
+    Result<Outcome<StepReport>> done;
+    if (auto outcome = runStep(std::get<QuantizeStep>(step), model, context)) {
+        done->model = std::move(outcome->model);
+        done->report.emplace<SimulationReport>(std::move(outcome->report));
+    } else {
+        done = fail(outcome.error());
+    }
+    return done;
 }
 
 }  // namespace

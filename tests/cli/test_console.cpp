@@ -8,6 +8,7 @@
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/recipe.h"
+#include "core/recipe/run.h"
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
@@ -231,11 +232,13 @@ void TestConsole::quantize() {
     }
     QCOMPARE(steps, (QStringList{"fold", "calibrate", "evaluate", "layers", "export"}));
     QVERIFY(result.out.contains("Weights cost") && result.out.contains("--equalize"));
-    QVERIFY(result.out.contains("the calibration samples"));
+    QVERIFY(result.out.contains("of the same data"));
+    QCOMPARE(found["float"]["samples"].get<int>(), 400);
+    QCOMPARE(found["layer_samples"].get<int>(), 16);
     QVERIFY(QFileInfo(at("qdq.onnx")).size() * 5 < QFileInfo(kSample).size() * 2);
 
     // What was written is what was simulated.
-    const json again = run({"evaluate", at("qdq.onnx"), "--data", kImages, "--limit", "32", "--json", "-"}).parsed();
+    const json again = run({"evaluate", at("qdq.onnx"), "--data", kImages, "--json", "-"}).parsed();
     QVERIFY(std::abs(again["top1"].get<double>() - found["quantized"]["top1"].get<double>()) < 7);
 }
 
@@ -485,9 +488,10 @@ void TestConsole::recipesAreAccepted() {
     quantizing.settings = {4, 6, true, false, RangeScheme::Percentile, 99.5, {}, false};
     quantizing.settings.rules = R"({"defaults":{"ops":{},"params":{}},"params":{},"op_type":{},"supergroups":[],
         "model_input":{},"model_output":{}})";
+    DataOptions data;
+    data.path = at("x.npy").toStdString();
     for (const Step& step : {Step{equalizing}, Step{quantizing}, Step{EqualizeStep{}}, Step{QuantizeStep{}}}) {
-        QString line =
-            QString::fromStdString(asCommand(step, at("small.onnx").toStdString(), at("x.npy").toStdString()));
+        QString line = QString::fromStdString(asCommand(step, at("small.onnx").toStdString(), data));
         QVERIFY(line.startsWith("equant-cli "));
         line.replace(0, 10, QStringLiteral("'" EQUANT_CLI "'"));
         QProcess shell;
@@ -554,7 +558,7 @@ void TestConsole::applyReplaysARecipe() {
     write(at("plan.json"), R"({"method": "weight-svd", "ratios": {"Conv_2": 0.75}})");
     for (const QStringList& step :
          {QStringList{"compress", "small.onnx", "--plan", "plan.json", "--data", "x.npy", "-o", "single1.onnx"},
-          QStringList{"equalize", "single1.onnx", "-o", "single2.onnx"},
+          QStringList{"equalize", "single1.onnx", "--data", "x.npy", "-o", "single2.onnx"},
           QStringList{"quantize", "single2.onnx", "--data", "x.npy", "--scheme", "mse", "-o", "single3.onnx"}})
         QCOMPARE(run(step, m_folder.path()).code, 0);
     QCOMPARE(contentHash(*readOnnx(at("single3.onnx").toStdString())),

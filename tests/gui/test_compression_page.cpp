@@ -518,7 +518,7 @@ private slots:
         // Carrying the plan out anew gives the network that was measured.
         document.undoStack()->redo();
         CompressStep step = document.editedCompression();
-        const auto again = runStep(step, *document.loaded()->model, 0);
+        const auto again = runStep(Step(step), *document.loaded()->model, nullptr, {}, {});
         QVERIFY(again);
         QCOMPARE(contentHash(again->model), contentHash(*document.compressedFor(step)->prepared->model));
 

@@ -93,7 +93,7 @@ private:
         CompressStep step;
         step.plan.choices = {{"Conv_0", CompressionMethod::SpatialSvd, 0.6}};
         step.options.seed = 5;
-        step.takesGivenData = true;
+        step.source = DataSource::GivenAtRun;
         return {{step, EqualizeStep{}, QuantizeStep{}}};
     }
     int run(const QStringList& arguments) const { return runReportCommand(QStringList{u"report"_s} + arguments); }

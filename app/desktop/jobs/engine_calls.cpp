@@ -60,7 +60,10 @@ Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QStri
 
 Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
                                         const JobContext& job) {
-    auto outcome = runStep(EqualizeStep{options}, model, data, job);
+    StepContext context;
+    context.calibration = data;
+    context.job = job;
+    auto outcome = runStep(EqualizeStep{options}, model, context);
     if (!outcome) return fail(outcome.error());
     EqualizedModel result;
     result.options = options;

@@ -18,8 +18,8 @@ Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOption
 
 Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const JobContext& job);
 /// The same choice as the engine takes it.
-RecipeData recipeData(const DataChoice& data);
-DataChoice dataChoice(const RecipeData& data);
+DataOptions recipeData(const DataChoice& data);
+DataChoice dataChoice(const DataOptions& data);
 
 struct QuantizeRequest {
     std::shared_ptr<const Model> model;      ///< after the applied steps

@@ -169,11 +169,11 @@ namespace {
 
 Result<std::shared_ptr<const CompressedModel>> compressModel(const CompressRequest& request, const JobContext& job) {
     if (request.known) return request.known;
-    auto outcome = runStep(request.step, *request.original->model, request.step.options.threads, job);
+    auto outcome = runStep(request.step, *request.original->model, nullptr, {},
+                           {request.step.options.threads, request.shouldTime}, job);
     if (!outcome) return fail(outcome.error());
-    if (request.shouldTime)
-        if (const auto timed = addLatency(*request.original->model, *outcome, job); !timed) return fail(timed.error());
-    return prepareCompressed(*request.original, request.step, std::move(*outcome), job);
+    return prepareCompressed(*request.original, request.step,
+                             {std::move(outcome->model), std::get<CompressionReport>(std::move(outcome->report))}, job);
 }
 
 }  // namespace

@@ -20,8 +20,6 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-constexpr std::size_t kNoiseSamples = 16;
-
 /// A model and the encodings of its values.
 struct Quantized {
     std::shared_ptr<const Model> model;
@@ -31,7 +29,7 @@ struct Quantized {
 /// Those of the shown result, else calibrated now.
 Result<Quantized> quantizedFor(const QuantizeRequest& request, const JobContext& job) {
     if (request.shown) return Quantized{request.shown->model, request.shown->sim};
-    const RecipeData data = recipeData(request.data);
+    const DataOptions data = recipeData(request.data);
     auto samples = openSamples(data.path, *request.model, data.preprocess, data.calibrationSamples);
     if (!samples) return fail(samples.error());
     auto sim = calibrate(*request.model, **samples, request.settings, {}, job);
@@ -71,13 +69,18 @@ std::vector<LayerNoise> describeLayers(const SimulationReport& report) {
 
 }  // namespace
 
-RecipeData recipeData(const DataChoice& data) {
+DataOptions recipeData(const DataChoice& data) {
     const auto count = [](int samples) { return static_cast<std::size_t>(std::max(0, samples)); };
-    return {toStdString(data.path), toStdString(data.evaluationPath), toStdString(data.preprocess),
-            count(data.calibrationSamples), count(data.evaluationSamples)};
+    DataOptions options;
+    options.path = toStdString(data.path);
+    options.evaluationPath = toStdString(data.evaluationPath);
+    options.preprocess = toStdString(data.preprocess);
+    options.calibrationSamples = count(data.calibrationSamples);
+    options.evaluationSamples = count(data.evaluationSamples);
+    return options;
 }
 
-DataChoice dataChoice(const RecipeData& data) {
+DataChoice dataChoice(const DataOptions& data) {
     return {toQString(data.path), toQString(data.preprocess), static_cast<int>(data.calibrationSamples),
             static_cast<int>(data.evaluationSamples), toQString(data.evaluationPath)};
 }
@@ -85,11 +88,10 @@ DataChoice dataChoice(const RecipeData& data) {
 Result<QuantizationResult> simulateQuantization(const QuantizeRequest& request, const JobContext& job) {
     QElapsedTimer clock;
     clock.start();
-    SimulationOptions options;
-    options.layerSamples = kNoiseSamples;
-    options.reference = request.reference.get();
-    auto report = runStep(QuantizeStep{request.settings}, *request.model, recipeData(request.data), options, job);
-    if (!report) return fail(report.error());
+    auto outcome = runStep(QuantizeStep{request.settings}, *request.model, request.reference.get(),
+                           recipeData(request.data), {}, job);
+    if (!outcome) return fail(outcome.error());
+    auto* report = &std::get<SimulationReport>(outcome->report);
     QuantizationResult result;
     result.settings = request.settings;
     result.data = request.data;

@@ -164,19 +164,21 @@ QStringList commandLines(const Document& document) {
     if (!reportedRecipe(document).steps.empty()) lines << applyLine(document);
     for (const Step& step : reportedRecipe(document).steps) {
         const auto* compressing = std::get_if<CompressStep>(&step);
-        const std::string samples = compressing && !compressing->data.empty() ? compressing->data
-                                    : data.path.isEmpty()                     ? "DATA"
-                                                                              : toStdString(fileName(data.path));
-        QString line = toQString(asCommand(step, toStdString(model), samples));
+        DataOptions samples;
+        samples.path = compressing && !compressing->data.empty() ? compressing->data
+                       : data.path.isEmpty()                     ? "DATA"
+                                                                 : toStdString(fileName(data.path));
+        const bool isQuantizing = std::holds_alternative<QuantizeStep>(step);
+        if (isQuantizing) {
+            samples.evaluationPath = toStdString(fileName(data.evaluationPath));
+            samples.calibrationSamples = static_cast<std::size_t>(data.calibrationSamples);
+            samples.evaluationSamples = static_cast<std::size_t>(data.evaluationSamples);
+        }
+        if (isQuantizing || std::holds_alternative<EqualizeStep>(step))
+            samples.preprocess = toStdString(fileName(data.preprocess));
+        const QString line = toQString(asCommand(step, toStdString(model), samples));
         if (std::holds_alternative<CompressStep>(step)) model = u"compressed.onnx"_s;
         if (std::holds_alternative<EqualizeStep>(step)) model = u"equalized.onnx"_s;
-        if (std::holds_alternative<QuantizeStep>(step)) {
-            const QString scored = data.evaluationPath.isEmpty() ? data.path : data.evaluationPath;
-            add(line, u"--limit"_s, QString::number(data.calibrationSamples));
-            add(line, u"--eval-data"_s, quotedForShell(fileName(scored)));
-            add(line, u"--eval-limit"_s, QString::number(data.evaluationSamples));
-            if (!data.preprocess.isEmpty()) add(line, u"--preprocess"_s, quotedForShell(fileName(data.preprocess)));
-        }
         lines << line;
     }
     return lines;

@@ -81,16 +81,25 @@ Status equalizeInto(Document& document, const EqualizeStep& step, const JobConte
     return {};
 }
 
+/// The document holds one result of each kind, in the order of stepKinds().
+bool isWindowRecipe(const Recipe& recipe) {
+    const auto place = [](const Step& step) { return &kindOf(step) - stepKinds().data(); };
+    return std::ranges::adjacent_find(recipe.steps, std::ranges::greater_equal{}, place) == recipe.steps.end();
+}
+
 /// Opens the model and checks the recipe against it: what the steps begin with.
 Status prepare(const ReportRequest& request, Document& document, const JobContext& job) {
     const QString path = QFileInfo(request.modelPath).absoluteFilePath();
     auto loaded = loadModel(path, job);
     if (!loaded) return fail(loaded.error());
     const Model& model = *loaded->model;
-    RecipeData data = recipeData(request.data);
+    DataOptions data = recipeData(request.data);
     data.replacesNamed = request.replacesNamedData;
     auto prepared = prepareRecipe(request.recipe, model, toPath(path), data);
     if (!prepared) return fail(prepared.error());
+    if (!isWindowRecipe(prepared->recipe))
+        return fail(ErrorCode::Unsupported, "A report shows one compression, then one equalization, then quantization.",
+                    "Carry other recipes out with equant-cli apply.");
     DocumentState state;
     state.data = request.data;
     state.data.preprocess = toQString(prepared->data.preprocess);

@@ -10,7 +10,7 @@ struct ReportRequest {
     QString modelPath;
     Recipe recipe;
     DataChoice data;
-    bool replacesNamedData = true;  ///< RecipeData::replacesNamed
+    bool replacesNamedData = true;  ///< DataOptions::replacesNamed
     /// Sensitivities to show (docs/formats/compression.md); empty: predicted from the samples of a compression.
     QString sensitivityPath;
     /// Quantize also without the equalization of the recipe, to compare with.

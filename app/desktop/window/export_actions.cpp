@@ -11,8 +11,10 @@
 #include <QSettings>
 #include <functional>
 
+#include "app/desktop/jobs/engine_calls.h"
 #include "app/desktop/window/icons.h"
 #include "app/desktop/window/main_window.h"
+#include "core/recipe/step.h"
 #include "widgets/bridge/text.h"
 #include "widgets/panels/message_bar.h"
 #include "widgets/plots/base/saved_plot.h"
@@ -136,9 +138,18 @@ void ExportActions::addCompressionFiles(QMenu* menu) {
 
 void ExportActions::copyCommand(const Step& step) {
     if (!m_session.document().hasModel()) return;
-    const std::string data = toStdString(m_session.document().state().data.path);
-    const QString command =
-        toQString(asCommand(step, toStdString(m_session.document().loaded()->path), data.empty() ? "DATA" : data));
+    const Document& document = m_session.document();
+    // With the steps before it: the command gives the numbers that the window shows.
+    Recipe recipe;
+    for (const StepKind& kind : stepKinds()) {
+        if (kind.name == kindOf(step).name) break;
+        for (const Step& applied : document.state().recipe.steps)
+            if (kindOf(applied).name == kind.name) recipe.steps.push_back(applied);
+    }
+    recipe.steps.push_back(step);
+    DataOptions data = recipeData(document.state().data);
+    if (data.path.empty() && recipe.quantizeStep()) data.path = "DATA";
+    const QString command = toQString(asCommand(recipe, toStdString(document.loaded()->path), data));
     QApplication::clipboard()->setText(command);
     m_window.messageBar()->show(MessageBar::Kind::Information, tr("Copied to the clipboard:"), command);
 }

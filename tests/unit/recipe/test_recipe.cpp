@@ -2,7 +2,7 @@
 // Recipes: JSON there and back, refusals that name the field, and console commands a shell understands.
 #include <QTest>
 
-#include "core/recipe/recipe.h"
+#include "core/recipe/step.h"
 #include "tests/support/registry.h"
 
 using namespace equant;
@@ -45,9 +45,9 @@ private slots:
         const auto none = read(R"("data":"",)");
         const auto named = read(R"("data":"pictures",)");
         QVERIFY(open && none && named);
-        QVERIFY(open->compressStep()->takesGivenData);
-        QVERIFY(!none->compressStep()->takesGivenData && none->compressStep()->data.empty());
-        QVERIFY(!named->compressStep()->takesGivenData);
+        QVERIFY(open->compressStep()->source == DataSource::GivenAtRun);
+        QVERIFY(none->compressStep()->source == DataSource::Named && none->compressStep()->data.empty());
+        QVERIFY(named->compressStep()->source == DataSource::Named);
         QCOMPARE(named->compressStep()->data, std::string("pictures"));
         for (const auto& recipe : {open, none, named}) {
             const auto again = parseRecipe(toJson(*recipe));
@@ -91,31 +91,64 @@ private slots:
         QVERIFY(!recipe.error().hint.empty());
     }
 
+    void everyOptionIsInTheFileAndHasADefault() {
+        for (const StepKind& kind : stepKinds()) {
+            const Step defaults = kind.make();
+            QCOMPARE(name(defaults), kind.name);
+            for (const StepOption& option : kind.options) {
+                QVERIFY2(!option.help.empty(), option.key.c_str());
+                // Whatever is written by a setter is what the getter tells.
+                Step step = kind.make();
+                option.set(step, option.get(defaults));
+                QVERIFY2(step == defaults, option.key.c_str());
+                OptionValue other = option.get(defaults);
+                if (auto* flag = std::get_if<bool>(&other)) *flag = !*flag;
+                if (auto* whole = std::get_if<std::int64_t>(&other)) *whole += 1;
+                if (auto* real = std::get_if<double>(&other)) *real -= 1;
+                if (auto* text = std::get_if<std::string>(&other))
+                    *text = option.choices.empty() ? "other" : option.choices.back();
+                if (auto* list = std::get_if<std::vector<std::string>>(&other)) list->emplace_back("other");
+                option.set(step, other);
+                QVERIFY2(option.get(step) == other && step != defaults, option.key.c_str());
+                if (option.flag.empty()) continue;
+                QVERIFY2(asCommand(step, "m.onnx", {}).find(' ' + option.flag) != std::string::npos,
+                         option.flag.c_str());
+            }
+        }
+    }
+
     void commandsAreQuoted() {
+        DataOptions data;
+        data.path = "a b";
         EqualizeStep step;
         step.options.relu6 = CapMode::Replace;
-        QCOMPARE(asCommand(step, "my model's.onnx", "data"),
-                 std::string("equant-cli equalize 'my model'\\''s.onnx' -o equalized.onnx --relu6 replace"));
+        QCOMPARE(asCommand(step, "my model's.onnx", {}),
+                 std::string("equant-cli equalize 'my model'\\''s.onnx' --relu6 replace -o equalized.onnx"));
         CompressStep compressing;
         compressing.data = "d";
-        QCOMPARE(
-            asCommand(compressing, "m.onnx", "a b"),
-            std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' --limit 100 -o compressed.onnx"));
+        QCOMPARE(asCommand(compressing, "m.onnx", data),
+                 std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' -o compressed.onnx"));
         compressing.samples = 0;
         compressing.preprocess = "my file.json";
         compressing.options = {false, false, 32, 7};
-        QCOMPARE(asCommand(compressing, "m.onnx", "d"),
-                 std::string("equant-cli compress m.onnx --plan plan.json --data d --preprocess 'my file.json' "
-                             "--no-refit --positions 32 --seed 7 -o compressed.onnx"));
+        QCOMPARE(asCommand(compressing, "m.onnx", data),
+                 std::string("equant-cli compress m.onnx --plan plan.json --data 'a b' --limit 0 --preprocess "
+                             "'my file.json' --no-refit --positions 32 --seed 7 -o compressed.onnx"));
         compressing.data.clear();
         compressing.options = {true};
-        QCOMPARE(asCommand(compressing, "m.onnx", "d"),
+        QCOMPARE(asCommand(compressing, "m.onnx", data),
                  std::string("equant-cli compress m.onnx --plan plan.json --plain -o compressed.onnx"));
         QuantizeStep quantizing;
         quantizing.settings.isPerChannel = true;
-        const std::string text = asCommand(quantizing, "m.onnx", "a b");
-        QVERIFY(text.starts_with("equant-cli quantize m.onnx --data 'a b' --weight-bits 8"));
-        QVERIFY(text.find("--granularity per-channel --scheme minmax") != std::string::npos);
+        data.calibrationSamples = 20;
+        data.evaluationPath = "e";
+        QCOMPARE(asCommand(quantizing, "m.onnx", data),
+                 std::string("equant-cli quantize m.onnx --data 'a b' --limit 20 --eval-data e --encodings "
+                             "encodings.json --granularity per-channel -o quantized.onnx"));
+        // Several steps are one command, too.
+        const std::string all = asCommand(Recipe{{step, quantizing}}, "m.onnx", data);
+        QVERIFY2(all.starts_with("equant-cli apply '{\"equant_recipe\":1,"), all.c_str());
+        QVERIFY2(all.ends_with("--model m.onnx --data 'a b' --limit 20 --eval-data e -o optimized.onnx"), all.c_str());
     }
 };
 

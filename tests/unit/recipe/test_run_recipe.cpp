@@ -6,8 +6,8 @@
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/run.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 using test::ModelBuilder;
@@ -39,7 +39,7 @@ Model network(const std::string& second = "second") {
 CompressStep halving(const std::string& layer = "second") {
     CompressStep step;
     step.plan.choices = {{layer, CompressionMethod::WeightSvd, 0.5}};
-    step.takesGivenData = true;
+    step.source = DataSource::GivenAtRun;
     return step;
 }
 
@@ -54,12 +54,12 @@ private:
     std::string m_others;
 
     std::string at(const char* name) const { return m_folder.filePath(QString::fromLatin1(name)).toStdString(); }
-    RecipeData data() const {
-        RecipeData data;
+    DataOptions data() const {
+        DataOptions data;
         data.path = m_samples;
         return data;
     }
-    static Result<PreparedRecipe> prepare(const Recipe& recipe, const RecipeData& data) {
+    static Result<PreparedRecipe> prepare(const Recipe& recipe, const DataOptions& data) {
         return prepareRecipe(recipe, network(), "network.onnx", data);
     }
 
@@ -72,11 +72,10 @@ private slots:
     }
 
     void theWholeIsItsStepsOneByOne() {
-        // The order in the file does not matter.
-        const auto prepared = prepare({{QuantizeStep{}, EqualizeStep{}, halving()}}, data());
+        const auto prepared = prepare({{halving(), EqualizeStep{}, QuantizeStep{}}}, data());
         QVERIFY2(prepared, prepared ? "" : prepared.error().message.c_str());
         const Model original = network();
-        const auto run = runRecipe(*prepared, original, 1);
+        const auto run = runRecipe(*prepared, original, {1, false});
         QVERIFY2(run, run ? "" : run.error().message.c_str());
         QCOMPARE(run->steps.size(), std::size_t(3));
         QCOMPARE(name(run->steps[0].step), std::string_view("compress"));
@@ -85,24 +84,27 @@ private slots:
 
         const auto* compress = prepared->recipe.compressStep();
         QVERIFY(compress && compress->data == m_samples);
-        const auto compressed = runStep(*compress, original, 1);
+        const auto samples = openSamples(m_samples, original, {}, 0);
+        QVERIFY(samples);
+        StepContext context;
+        context.calibration = context.evaluation = samples->get();
+        context.shouldTime = false;
+        const auto compressed = runStep(*compress, original, context);
         QVERIFY(compressed);
         QVERIFY(compressed->report.macsRatio < 0.9);
-        const auto equalized = runStep(EqualizeStep{}, compressed->model, nullptr);
+        const auto equalized = runStep(EqualizeStep{}, compressed->model, context);
         QVERIFY(equalized && equalized->report.equivalence);
-        SimulationOptions options;
-        options.reference = &original;
-        const auto simulated = runStep(QuantizeStep{}, equalized->model, prepared->data, options);
+        context.reference = &original;
+        const auto simulated = runStep(QuantizeStep{}, equalized->model, context);
         QVERIFY(simulated);
         const auto& whole = std::get<SimulationReport>(run->steps[2].report);
-        QCOMPARE(contentHash(whole.model), contentHash(simulated->model));
-        QCOMPARE(whole.quantized.sqnrDb.value_or(-1), simulated->quantized.sqnrDb.value_or(-2));
+        QCOMPARE(contentHash(whole.model), contentHash(simulated->report.model));
+        QCOMPARE(whole.quantized.sqnrDb.value_or(-1), simulated->report.quantized.sqnrDb.value_or(-2));
         QCOMPARE(std::get<CompressionReport>(run->steps[0].report).samples, std::size_t(24));
-        // What is exported is quantized.
-        const auto& nodes = run->model.graph.nodes;
-        QVERIFY(std::ranges::any_of(nodes, [](const Node& node) { return node.is("QuantizeLinear"); }));
+        QCOMPARE(run->simulation(), &whole);
+        QCOMPARE(contentHash(run->model), contentHash(whole.model));
         // The number of threads changes nothing.
-        const auto again = runRecipe(*prepared, original, 2);
+        const auto again = runRecipe(*prepared, original, {2, false});
         QVERIFY(again);
         QCOMPARE(contentHash(again->model), contentHash(run->model));
     }
@@ -110,21 +112,21 @@ private slots:
     void anEmptyRecipeChangesNothing() {
         const auto prepared = prepare({}, {});
         QVERIFY(prepared);
-        const auto run = runRecipe(*prepared, network(), 1);
+        const auto run = runRecipe(*prepared, network(), {1, false});
         QVERIFY(run && run->steps.empty());
         QCOMPARE(contentHash(run->model), contentHash(network()));
     }
 
     void whichSamplesCount() {
-        const auto resolved = [&](CompressStep step, const RecipeData& given) -> std::string {
+        const auto resolved = [&](CompressStep step, const DataOptions& given) -> std::string {
             const auto prepared = prepare({{std::move(step)}}, given);
             return prepared ? prepared->recipe.compressStep()->data : prepared.error().message;
         };
         CompressStep named = halving();
-        named.takesGivenData = false;
+        named.source = DataSource::Named;
         named.data = m_others;
         CompressStep without = halving();
-        without.takesGivenData = false;
+        without.source = DataSource::Named;
         CompressStep plain = halving();
         plain.options.isPlain = true;
         QCOMPARE(resolved(halving(), data()), m_samples);  // the recipe names none: those given
@@ -138,7 +140,7 @@ private slots:
         const auto resolved = [&](const std::string& own, const std::string& asked) {
             CompressStep step = halving();
             step.preprocess = own;
-            RecipeData given = data();
+            DataOptions given = data();
             given.preprocess = asked;
             const auto prepared = prepare({{step}}, given);
             return prepared ? prepared->recipe.compressStep()->preprocess : prepared.error().message;
@@ -161,9 +163,16 @@ private slots:
         QTest::newRow("samples of the step are gone")
             << recipe(R"({"step": "compress", "data": "/nowhere/else", "plan": )" + plan + "}") << false
             << QStringList{"compress", "/nowhere/else", "--data"};
-        QTest::newRow("twice") << recipe(compress + "," + compress) << true << QStringList{"compress", "two"};
-        QTest::newRow("twice, apart") << recipe(R"({"step": "equalize"}, {"step": "quantize"}, {"step": "equalize"})")
-                                      << true << QStringList{"equalize", "two"};
+        const QByteArray equalize = R"({"step": "equalize"})", quantize = R"({"step": "quantize"})";
+        QTest::newRow("compressed twice")
+            << recipe(compress + "," + compress) << true << QStringList{"2", "compress", "one plan"};
+        QTest::newRow("quantized twice") << recipe(quantize + "," + quantize) << true
+                                         << QStringList{"quantize", "once"};
+        QTest::newRow("compressed after quantization")
+            << recipe(quantize + "," + compress) << true
+            << QStringList{"A quantized network cannot be compressed: put compress before quantize."};
+        QTest::newRow("equalized after quantization")
+            << recipe(quantize + "," + equalize) << true << QStringList{"put equalize before quantize"};
         QTest::newRow("a plan for another model")
             << recipe(R"({"step": "compress", "plan": {"method": "weight-svd", "ratios": {"eins": 0.5, "zwei": 0.5}}})")
             << true << QStringList{"compress", "eins", "zwei"};
@@ -174,14 +183,25 @@ private slots:
         QFETCH(QStringList, says);
         const auto recipe = parseRecipe(json.toStdString());
         QVERIFY2(recipe, recipe ? "" : recipe.error().message.c_str());
-        const auto prepared = prepare(*recipe, hasData ? data() : RecipeData{});
+        const auto prepared = prepare(*recipe, hasData ? data() : DataOptions{});
         QVERIFY(!prepared);
         const QString text = QString::fromStdString(describe(prepared.error()));
         for (const QString& part : says) QVERIFY2(text.contains(part), qPrintable(part + " is not in: " + text));
     }
 
+    void aListHoldsAnyNumberOfEqualizations() {
+        const auto prepared = prepare({{EqualizeStep{}, halving(), EqualizeStep{}}}, data());
+        QVERIFY2(prepared, prepared ? "" : prepared.error().message.c_str());
+        const auto run = runRecipe(*prepared, network(), {1, false});
+        QVERIFY2(run, run ? "" : run.error().message.c_str());
+        QCOMPARE(run->steps.size(), std::size_t(3));
+        QVERIFY(run->model.graph.nodes.size() > network().graph.nodes.size());
+        const auto& proof = std::get<EqualizationProof>(run->steps[0].report);
+        QCOMPARE(proof.equivalence->samples, std::size_t(16));
+    }
+
     void unreadableEvaluationDataAreFoundBeforeTheWork() {
-        RecipeData given = data();
+        DataOptions given = data();
         given.evaluationPath = "/nowhere";
         const auto prepared = prepare({{QuantizeStep{}}}, given);
         QVERIFY(!prepared);
@@ -193,7 +213,7 @@ private slots:
         QVERIFY(prepared);
         std::stop_source stop;
         stop.request_stop();
-        const auto run = runRecipe(*prepared, network(), 1, {stop.get_token(), nullptr});
+        const auto run = runRecipe(*prepared, network(), {1, false}, {stop.get_token(), nullptr});
         QVERIFY(!run);
         QCOMPARE(run.error().code, ErrorCode::Cancelled);
     }

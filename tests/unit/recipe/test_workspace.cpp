@@ -6,8 +6,8 @@
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
 #include "core/recipe/workspace.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
 
 using namespace equant;
 namespace fs = std::filesystem;
