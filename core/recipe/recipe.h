@@ -14,8 +14,6 @@
 
 namespace equant {
 
-struct DataOptions;
-
 /// Where the samples of a step come from.
 enum class DataSource {
     Named,      ///< the step names them; an empty path is none
@@ -56,15 +54,5 @@ struct Recipe {
     [[nodiscard]] const QuantizeStep* quantizeStep() const;
     friend bool operator==(const Recipe&, const Recipe&) = default;
 };
-
-[[nodiscard]] std::string toJson(const Recipe& recipe);
-/// InvalidArgument names the step and field that is wrong; unknown steps of newer versions are refused by name. Whether
-/// the steps may stand in this order is checked by prepareRecipe().
-Result<Recipe> parseRecipe(std::string_view json);
-/// The step as one command of equant-cli. A compression reads its plan from "plan.json" (toJson of the step's plan).
-[[nodiscard]] std::string asCommand(const Step& step, const std::string& modelPath, const DataOptions& data);
-/// One command that carries out the whole recipe and gives the same numbers: that of the step where there is one that
-/// needs no further file, else `equant-cli apply` with the recipe on the command line.
-[[nodiscard]] std::string asCommand(const Recipe& recipe, const std::string& modelPath, const DataOptions& data);
 
 }  // namespace equant

@@ -12,7 +12,8 @@
 #include "core/recipe/compress_step.h"
 #include "core/recipe/equalize_step.h"
 #include "core/recipe/quantize_step.h"
-#include "core/recipe/step.h"
+#include "core/recipe/recipe_format.h"
+#include "core/recipe/step_kinds.h"
 
 namespace equant {
 

@@ -2,28 +2,9 @@
 #include "core/recipe/step.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 
-#include "core/recipe/compress_step.h"
-#include "core/recipe/equalize_step.h"
-#include "core/recipe/quantize_step.h"
-
 namespace equant {
-
-std::span<const StepKind> stepKinds() {
-    static const std::array kinds{compressKind(), equalizeKind(), quantizeKind()};
-    return kinds;
-}
-
-const StepKind* findStepKind(std::string_view name) {
-    const auto found = std::ranges::find(stepKinds(), name, &StepKind::name);
-    return found == stepKinds().end() ? nullptr : &*found;
-}
-
-const StepKind& kindOf(const Step& step) {
-    return *findStepKind(name(step));
-}
 
 std::string_view name(const Step& step) {
     return std::visit([](const auto& each) { return each.kName; }, step);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What kinds of steps there are. A kind says everything about its step: where it may stand in a recipe, its options
-// (which are its JSON and its command line), which samples it reads and what it computes. stepKinds() is the one list.
+// (which are its JSON and its command line), which samples it reads and what it computes. step_kinds.h has the list.
 // Steps are pure functions of model, options and samples: safe from any thread, independent of the number of threads.
 #pragma once
 
@@ -62,11 +62,6 @@ struct StepKind {
     Result<Outcome<StepReport>> (*run)(const Model& model, const Step& step, const StepContext& context);
 };
 
-/// In the order in which they usually stand.
-[[nodiscard]] std::span<const StepKind> stepKinds();
-/// Null: no such kind.
-[[nodiscard]] const StepKind* findStepKind(std::string_view name);
-[[nodiscard]] const StepKind& kindOf(const Step& step);
 /// "compress", "equalize", "quantize": as files spell them.
 [[nodiscard]] std::string_view name(const Step& step);
 

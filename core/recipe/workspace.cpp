@@ -6,7 +6,6 @@
 
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
-#include "core/recipe/recipe_json_internal.h"
 
 namespace equant {
 
@@ -66,11 +65,11 @@ Result<Workspace> readFields(const json& root) {
     samples.calibrationSamples = data.value("calibration_samples", samples.calibrationSamples);
     samples.evaluationSamples = data.value("evaluation_samples", samples.evaluationSamples);
     samples.offset = data.value("offset", samples.offset);
-    auto recipe = parseRecipe(root.at("recipe"));
+    auto recipe = parseRecipeValue(root.at("recipe"));
     if (!recipe) return fail(recipe.error());
     workspace.recipe = std::move(*recipe);
     if (!root.contains("draft")) return workspace;
-    const auto draft = parseStep(root["draft"]);
+    const auto draft = parseStepValue(root["draft"]);
     if (!draft) return fail(draft.error());
     if (const auto* step = std::get_if<CompressStep>(&*draft)) workspace.draft = *step;
     return workspace;
@@ -153,7 +152,7 @@ Result<Workspace> readWorkspaceOrRecipe(const fs::path& path) {
     const bool isWorkspace = root.is_object() && root.contains("equant_workspace");
     Result<Workspace> result = [&]() -> Result<Workspace> {
         if (isWorkspace) return parseWorkspace(*text, isText ? fs::current_path() : fs::absolute(path).parent_path());
-        auto recipe = parseRecipe(root);
+        auto recipe = parseRecipeValue(root);
         if (!recipe) return fail(recipe.error());
         Workspace bare;
         bare.recipe = std::move(*recipe);

@@ -14,7 +14,7 @@
 #include "app/desktop/jobs/engine_calls.h"
 #include "app/desktop/window/icons.h"
 #include "app/desktop/window/main_window.h"
-#include "core/recipe/step.h"
+#include "core/recipe/run.h"
 #include "widgets/bridge/text.h"
 #include "widgets/panels/message_bar.h"
 #include "widgets/plots/base/saved_plot.h"

@@ -17,7 +17,7 @@
 #include "core/passes/equalize.h"
 #include "core/passes/weight_ranges.h"
 #include "core/quantization/placement.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/recipe_format.h"
 #include "core/runtime/exec/executor.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"

@@ -8,7 +8,7 @@
 
 #include "core/interop/encodings_json.h"
 #include "core/quantization/rules.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/recipe_format.h"
 #include "tests/support/registry.h"
 
 using namespace equant;

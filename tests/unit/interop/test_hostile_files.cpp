@@ -12,7 +12,7 @@
 #include "core/graph/onnx_io.h"
 #include "core/interop/encodings_json.h"
 #include "core/quantization/rules.h"
-#include "core/recipe/recipe.h"
+#include "core/recipe/recipe_format.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/unit/support/mutation.h"
 #include "tests/support/registry.h"

@@ -2,7 +2,7 @@
 // Recipes: JSON there and back, refusals that name the field, and console commands a shell understands.
 #include <QTest>
 
-#include "core/recipe/step.h"
+#include "core/recipe/run.h"
 #include "tests/support/registry.h"
 
 using namespace equant;
