@@ -55,25 +55,19 @@ std::optional<double> figure(const nlohmann::json& score, const char* name) {
 Result<GateScores> scoresOfWorkspace(const Workspace& workspace, const CommandContext& context) {
     const auto model = readOnnx(workspace.model);
     if (!model) return fail(model.error());
-    RecipeData data = workspace.data;
-    data.shouldTime = false;
+    DataOptions data = workspace.data;
+    if (data.evaluationPath.empty()) data.evaluationPath = data.path;
     const auto prepared = prepareRecipe(workspace.whole(), *model, workspace.model, data);
     if (!prepared) return fail(prepared.error());
-    const auto run = runRecipe(*prepared, *model, context.options.threads, context.job);
+    const RunOptions options{context.options.threads, false};
+    const auto run = runRecipe(*prepared, *model, options, context.job);
     if (!run) return fail(run.error());
-    if (!run->steps.empty())
-        if (const auto* simulated = std::get_if<SimulationReport>(&run->steps.back().report))
-            return GateScores{asJson(simulated->floating), asJson(simulated->quantized)};
-    const std::string& path =
-        prepared->data.evaluationPath.empty() ? prepared->data.path : prepared->data.evaluationPath;
-    if (path.empty()) return GateScores{};
-    const auto samples = openSamples(path, *model, prepared->data.preprocess, prepared->data.evaluationSamples);
-    if (!samples) return fail(samples.error());
-    EvaluateOptions options;
-    options.threads = context.options.threads;
-    const auto scores = scoreChange(*model, run->model, **samples, options, context.job);
+    if (const SimulationReport* simulated = run->simulation())
+        return GateScores{asJson(simulated->floating), asJson(simulated->quantized)};
+    const auto scores = scoreRun(*prepared, *model, *run, options, context.job);
     if (!scores) return fail(scores.error());
-    return GateScores{asJson(scores->before), asJson(scores->after)};
+    if (!*scores) return GateScores{};
+    return GateScores{asJson((*scores)->before), asJson((*scores)->after)};
 }
 
 Result<GateScores> readScores(const GateCommand& command, const CommandContext& context) {

@@ -674,7 +674,7 @@ private slots:
         const Model& model = *document.loaded()->model;
         const auto prepared = prepareRecipe(*recipe, model, m_chain.toStdString(), {});
         QVERIFY(prepared);
-        const auto run = runRecipe(*prepared, model, 0);
+        const auto run = runRecipe(*prepared, model, RunOptions{});
         QVERIFY(run);
         QCOMPARE(contentHash(run->model), contentHash(*document.currentModel()));
         // A plan that is not applied yet is in it, too.
