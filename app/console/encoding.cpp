@@ -52,6 +52,7 @@ void addEncoding(CommandRegistry& registry) {
     auto options = std::make_shared<EncodingCommand>();
     auto* command = registry.add("encoding", "The grid for raw arrays: min, max, scale and offset",
                                  [options](const CommandContext& context) { return runEncoding(*options, context); });
+    command->group("");  // the footer of the help speaks of it
     command->add_option("FILE", options->files, ".npy files; several are successive batches")
         ->required()
         ->type_name("");

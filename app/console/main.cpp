@@ -80,7 +80,7 @@ int runMain(int argc, char** argv) {
     app.add_flag("--no-cache", options.isCacheOff, "Neither use nor keep results of earlier runs")->group("");
     app.require_subcommand(1);
     app.formatter(std::make_shared<HelpFormatter>());
-    app.footer("Also: cache, --no-cache, --version. Each command has its own --help. Documentation: docs/console.md");
+    app.footer("Also: encoding, cache, --no-cache, --version. Each command has --help. See docs/console.md");
 
     app.get_help_ptr()->group("");  // the footer speaks of it
     CommandRegistry registry{app, {}};

@@ -746,7 +746,8 @@ void TestConsole::cacheTellsAndClears() {
     const QString store = at("store/results.sqlite");
     qputenv("EQUANT_CACHE", store.toUtf8());
     const auto restored = qScopeGuard([] { qputenv("EQUANT_CACHE", ""); });
-    const QStringList sweep{"sensitivity", at("small.onnx"), "--data", at("x.npy"), "--ratios", "0.5"};
+    const QStringList sweep{"sensitivity", at("small.onnx"), "--data",    at("x.npy"), "--ratios",
+                            "0.5",         "--method",       "weight-svd"};
     QCOMPARE(run(sweep + QStringList{"--no-cache"}).code, 0);
     QVERIFY(!QFileInfo::exists(store));
     QCOMPARE(run(sweep).code, 0);
