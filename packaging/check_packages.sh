@@ -93,7 +93,7 @@ completes_options() {
 completes_names() {
     local option command answer offered
     while read -r command option; do
-        answer=$("$work/root/usr/bin/equant-cli" "$command" "$option" '?' 2>&1 | sed -n 's/.* is none of \(.*\)\. See .*/\1/p' | sed 's/[,( ][( ]*/\n/g; s/)//g' | sort)
+        answer=$("$work/root/usr/bin/equant-cli" "$command" "$option" '?' 2>&1 | sed -n 's/.* is none of \(.*\)\. See .*/\1/p' | sed 's/[,( ][( ]*/\n/g; s/)//g' | sort -u)
         offered=$(complete_words "$command" "$option" '' | sort -u)
         [[ $answer && $answer == "$offered" ]] || { echo "$command $option: takes $answer, but $offered is offered"; return 1; }
     done <<'OPTIONS'
