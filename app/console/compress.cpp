@@ -76,7 +76,7 @@ nlohmann::json candidateJson(const FlowCandidate& candidate) {
             {"latency_ratio",
              candidate.report.latency ? nlohmann::json(candidate.report.latency->ratio()) : nlohmann::json()},
             {"evaluation", asJson(candidate.score)},
-            {"plan", nlohmann::json::parse(toJson(candidate.plan))},
+            {"plan", toJsonValue(candidate.plan)},
             {"limited_by", candidate.limitedBy},
             {"seconds", candidate.seconds}};
 }

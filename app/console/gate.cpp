@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A quality gate for CI: holds the scores of a result, or those that a workspace comes to, against what is demanded.
+#include <algorithm>
 #include <fmt/format.h>
 #include <memory>
 

@@ -172,8 +172,7 @@ Result<CommandResult> runSensitivity(const SensitivityCommand& command, const Co
         if (const auto written = save(*found); !written) return fail(written.error());
         if (context.job.stopped()) return cancelled();
     }
-    CommandResult result{nlohmann::json::parse(toJson(*found)),
-                         describeData(*data) + tableText(*found, command.isInstant)};
+    CommandResult result{toJsonValue(*found), describeData(*data) + tableText(*found, command.isInstant)};
     if (!command.output.empty()) result.text += fmt::format("Wrote {}\n", command.output);
     return result;
 }

@@ -59,7 +59,7 @@ Status compressReadFields(const nlohmann::json& object, Step& step) {
                         "Correct the recipe, or write it anew with this version.");
         compressing.data = data->get<std::string>();
     }
-    auto plan = parsePlan(object.value("plan", nlohmann::json()).dump());
+    auto plan = parsePlanValue(object.value("plan", nlohmann::json()));
     if (!plan) {
         Error error = plan.error();
         error.message = "Field \"plan\" of step \"compress\": " + error.message;
@@ -71,7 +71,7 @@ Status compressReadFields(const nlohmann::json& object, Step& step) {
 
 void compressWriteFields(const Step& step, nlohmann::json& object) {
     const auto& compressing = std::get<CompressStep>(step);
-    object["plan"] = nlohmann::json::parse(toJson(compressing.plan));
+    object["plan"] = toJsonValue(compressing.plan);
     if (compressing.source == DataSource::Named) object["data"] = compressing.data;
 }
 
@@ -102,24 +102,11 @@ StepSamples compressSamplesOf(const Step& any, const DataOptions& data) {
 
 std::string compressFileArguments(const Step& any, const DataOptions& data) {
     const auto& step = std::get<CompressStep>(any);
-    DataOptions own = data;
+    DataOptions own = data.withoutEvaluation();
     own.calibrationSamples = static_cast<std::size_t>(step.samples);
-    own.evaluationPath.clear();
-    own.evaluationSamples = DataOptions{}.evaluationSamples;
     own.preprocess = step.preprocess.empty() ? data.preprocess : step.preprocess;
     if (step.source == DataSource::Named && step.data.empty()) own = {};
     return " --plan plan.json" + dataArguments(own);
-}
-
-Result<Outcome<StepReport>> compressRun(const Model& model, const Step& step, const StepContext& context) {
-    Result<Outcome<StepReport>> done;
-    if (auto outcome = runStep(std::get<CompressStep>(step), model, context)) {
-        done->model = std::move(outcome->model);
-        done->report.emplace<CompressionReport>(std::move(outcome->report));
-    } else {
-        done = fail(outcome.error());
-    }
-    return done;
 }
 
 }  // namespace
@@ -128,7 +115,7 @@ const StepKind& compressKind() {
     static const StepKind kind{
         "compress",        "compressed.onnx",     compressOptions(),   [] { return Step(CompressStep{}); },
         compressRefusal,   compressReadFields,    compressWriteFields, compressPrepare,
-        compressSamplesOf, compressFileArguments, compressRun};
+        compressSamplesOf, compressFileArguments, runAs<CompressStep>};
     return kind;
 }
 

@@ -29,6 +29,13 @@ struct DataOptions {
     std::size_t offset = 0;               ///< samples of `path` that are skipped when calibrating and fitting
     bool replacesNamed = true;  ///< `path` and `preprocess` go before what a step names, not only where it names none
 
+    /// For a step that only learns.
+    [[nodiscard]] DataOptions withoutEvaluation() const {
+        DataOptions learning = *this;
+        learning.evaluationPath.clear();
+        learning.evaluationSamples = DataOptions{}.evaluationSamples;
+        return learning;
+    }
     [[nodiscard]] SampleChoice calibration() const { return {path, preprocess, calibrationSamples, offset}; }
     [[nodiscard]] SampleChoice evaluation() const {
         return {evaluationPath.empty() ? path : evaluationPath, preprocess, evaluationSamples, 0};

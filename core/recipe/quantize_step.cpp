@@ -67,26 +67,20 @@ std::string quantizeFileArguments(const Step&, const DataOptions& data) {
     return dataArguments(data) + " --encodings encodings.json";
 }
 
-Result<Outcome<StepReport>> quantizeRun(const Model& model, const Step& step, const StepContext& context) {
-    Result<Outcome<StepReport>> done;
-    if (auto outcome = runStep(std::get<QuantizeStep>(step), model, context)) {
-        done->model = std::move(outcome->model);
-        done->report.emplace<SimulationReport>(std::move(outcome->report));
-    } else {
-        done = fail(outcome.error());
-    }
-    return done;
-}
-
 }  // namespace
 
 const StepKind& quantizeKind() {
-    static const StepKind kind{"quantize",        "quantized.onnx",
-                               quantizeOptions(), [] { return Step(QuantizeStep{}); },
-                               quantizeRefusal,   nullptr,
-                               nullptr,           quantizePrepare,
-                               quantizeSamplesOf, quantizeFileArguments,
-                               quantizeRun};
+    static const StepKind kind{"quantize",
+                               "quantized.onnx",
+                               quantizeOptions(),
+                               [] { return Step(QuantizeStep{}); },
+                               quantizeRefusal,
+                               nullptr,
+                               nullptr,
+                               quantizePrepare,
+                               quantizeSamplesOf,
+                               quantizeFileArguments,
+                               runAs<QuantizeStep>};
     return kind;
 }
 

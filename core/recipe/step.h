@@ -62,6 +62,20 @@ struct StepKind {
     Result<Outcome<StepReport>> (*run)(const Model& model, const Step& step, const StepContext& context);
 };
 
+/// StepKind::run of a step that has a runStep() of its own.
+template <typename Of>
+Result<Outcome<StepReport>> runAs(const Model& model, const Step& step, const StepContext& context) {
+    // Filled in place: g++ 12 warns falsely about a moved variant.
+    Result<Outcome<StepReport>> done;
+    if (auto outcome = runStep(std::get<Of>(step), model, context)) {
+        done->model = std::move(outcome->model);
+        done->report.template emplace<std::remove_cvref_t<decltype(outcome->report)>>(std::move(outcome->report));
+    } else {
+        done = fail(outcome.error());
+    }
+    return done;
+}
+
 /// "compress", "equalize", "quantize": as files spell them.
 [[nodiscard]] std::string_view name(const Step& step);
 

@@ -17,6 +17,9 @@
 
 namespace equant::ui {
 
+/// Where the line for low SQNR stands at first: layers below it deserve a look.
+inline constexpr double kLowSqnrDb = 15.0;
+
 /// The layers of the model as opened, or of what equalization and quantization work on (the compressed model).
 std::vector<LayerRow> layerRows(const Document& document, bool isAsOpened = true);
 /// The methods that cannot make the layer smaller, a line each: "spatial SVD: a 1x1 kernel has nothing to split".

@@ -21,9 +21,6 @@ using namespace Qt::StringLiterals;
 
 namespace {
 
-/// Layers below it deserve a look; the line can be dragged.
-constexpr double kLowSqnrDb = 15.0;
-
 QString scoreText(const Score& score, bool isReference) {
     QStringList parts;
     if (score.top1) parts << QuantizationPage::tr("top-1 %1").arg(percentOrDash(score.top1));

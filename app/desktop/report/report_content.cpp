@@ -25,8 +25,7 @@ using Style = report::Paragraph::Style;
 
 namespace {
 
-constexpr double kLowSqnrDb = 15.0;  // as on the quantization page
-constexpr int kBits = 8;             // what weightRanges() counts effective bits of
+constexpr int kBits = 8;  // what weightRanges() counts effective bits of
 
 /// Whether equalization and quantization began with a compressed network.
 bool isCompressed(const Document& document) {

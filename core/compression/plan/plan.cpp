@@ -76,7 +76,7 @@ const LayerChoice* CompressionPlan::find(std::string_view layer) const {
     return found == choices.end() ? nullptr : &*found;
 }
 
-std::string toJson(const CompressionPlan& plan) {
+nlohmann::json toJsonValue(const CompressionPlan& plan) {
     json choices = json::array(), ratios = json::object();
     std::set<CompressionMethod> methods;
     for (const LayerChoice& choice : plan.choices) {
@@ -97,11 +97,18 @@ std::string toJson(const CompressionPlan& plan) {
                              {"score", plan.predicted->score ? json(*plan.predicted->score) : json()},
                              {"loss", plan.predicted->loss}};
     }
-    return root.dump(2, ' ', false, json::error_handler_t::replace);
+    return root;
+}
+
+std::string toJson(const CompressionPlan& plan) {
+    return toJsonValue(plan).dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 Result<CompressionPlan> parsePlan(std::string_view text) {
-    const json root = json::parse(text, nullptr, false);
+    return parsePlanValue(json::parse(text, nullptr, false));
+}
+
+Result<CompressionPlan> parsePlanValue(const json& root) {
     if (root.is_discarded() || !root.is_object() || !(root.contains("choices") || root.contains("ratios")))
         return fail(ErrorCode::InvalidArgument, "This is not a compression plan: \"ratios\" is missing.",
                     "Make one with `equant-cli plan`.");

@@ -2,6 +2,7 @@
 // Which layer is compressed how far: what the solver chooses, the user edits and compress() carries out. A plain value.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,10 +41,12 @@ struct CompressionPlan {
     friend bool operator==(const CompressionPlan&, const CompressionPlan&) = default;
 };
 
-/// The format of `equant-cli plan` (docs/formats).
+/// The format of `equant-cli plan` (docs/formats), as text and as a value inside other files.
 [[nodiscard]] std::string toJson(const CompressionPlan& plan);
+[[nodiscard]] nlohmann::json toJsonValue(const CompressionPlan& plan);
 /// InvalidArgument names the field; a plan of a newer version is refused by name.
 Result<CompressionPlan> parsePlan(std::string_view json);
+Result<CompressionPlan> parsePlanValue(const nlohmann::json& root);
 /// InvalidArgument lists the layers that the model has not, that cannot be compressed that way (with the reason), and
 /// ratios outside (0, 1].
 Status checkPlan(const CompressionPlan& plan, const Model& model);

@@ -156,7 +156,7 @@ std::vector<CompressionMethod> methodsOf(const SensitivityTable& table) {
     return methods;
 }
 
-std::string toJson(const SensitivityTable& table) {
+nlohmann::json toJsonValue(const SensitivityTable& table) {
     std::set<double> ratios;
     std::set<CompressionMethod> methods;
     json layers = json::array();
@@ -180,8 +180,11 @@ std::string toJson(const SensitivityTable& table) {
                 {"total_parameters", table.total.parameters},
                 {"seconds", table.seconds},
                 {"forward_equivalents", table.forwardEquivalents},
-                {"rank_correlation", number(table.rankCorrelation)}}
-        .dump(2, ' ', false, json::error_handler_t::replace);
+                {"rank_correlation", number(table.rankCorrelation)}};
+}
+
+std::string toJson(const SensitivityTable& table) {
+    return toJsonValue(table).dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 Result<SensitivityTable> parseSensitivity(std::string_view text) {

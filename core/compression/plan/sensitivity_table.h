@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,7 @@ struct SensitivityTable {
 
 /// docs/formats; field names of `equant-cli sensitivity`.
 [[nodiscard]] std::string toJson(const SensitivityTable& table);
+[[nodiscard]] nlohmann::json toJsonValue(const SensitivityTable& table);
 Result<SensitivityTable> parseSensitivity(std::string_view json);
 
 }  // namespace equant
