@@ -26,7 +26,11 @@ Result<CommandResult> runEqualize(const EqualizeCommand& command, const CommandC
     if (!model) return fail(model.error());
     const auto done = carryOut({{command.step}}, *model, command.model, command.data, true, context);
     if (!done) return fail(done.error());
-    CommandResult result = describeStep(done->run.steps.front(), Detail::Full);
+    // Operators that cannot run here are no reason to refuse; anything else is, and nothing is written.
+    const StepRun& step = done->run.steps.front();
+    const auto& proof = std::get<EqualizationProof>(step.report);
+    if (proof.problem && unsupportedNodes(*model).empty()) return fail(*proof.problem);
+    CommandResult result = describeStep(step, Detail::Full);
     if (!command.data.path.empty()) {
         const auto data = openData(command.data.calibration(), *model, command.model);
         if (!data) return fail(data.error());
@@ -48,10 +52,7 @@ void addEqualize(CommandRegistry& registry) {
     addModelOption(*command, options->model);
     command->add_option("-o,--output", options->output, "File to write")->required()->type_name("OUT");
     addStepOptions(*command, equalizeKind(), options->step);
-    command->add_option("--data", options->data.path, "Samples to compare the outputs on (default: random inputs)")
-        ->type_name("PATH");
-    command->add_option("--preprocess", options->data.preprocess, "imagenet, unit, signed, none, or a JSON file")
-        ->type_name("P");
+    addDataOptions(*command, options->data, "Samples to compare the outputs on (default: random inputs)");
 }
 
 }  // namespace equant::console

@@ -44,38 +44,28 @@ std::string equalizeRefusal(std::span<const Step> before) {
     return {};
 }
 
-/// Outputs are compared on samples from all over the data.
 StepSamples equalizeSamplesOf(const Step&, const DataOptions& data) {
-    return {{data.path, data.preprocess, 0, 0}, {}};
+    return {data.calibration(), {}};
 }
 
 std::string equalizeFileArguments(const Step&, const DataOptions& data) {
-    DataOptions own;
-    own.path = data.path;
-    own.preprocess = data.preprocess;
-    return dataArguments(own);
-}
-
-Result<Outcome<StepReport>> equalizeRun(const Model& model, const Step& step, const StepContext& context) {
-    Result<Outcome<StepReport>> done;
-    if (auto outcome = runStep(std::get<EqualizeStep>(step), model, context)) {
-        done->model = std::move(outcome->model);
-        done->report.emplace<EqualizationProof>(std::move(outcome->report));
-    } else {
-        done = fail(outcome.error());
-    }
-    return done;
+    return dataArguments(data.withoutEvaluation());
 }
 
 }  // namespace
 
 const StepKind& equalizeKind() {
-    static const StepKind kind{"equalize",        "equalized.onnx",
-                               equalizeOptions(), [] { return Step(EqualizeStep{}); },
-                               equalizeRefusal,   nullptr,
-                               nullptr,           nullptr,
-                               equalizeSamplesOf, equalizeFileArguments,
-                               equalizeRun};
+    static const StepKind kind{"equalize",
+                               "equalized.onnx",
+                               equalizeOptions(),
+                               [] { return Step(EqualizeStep{}); },
+                               equalizeRefusal,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               equalizeSamplesOf,
+                               equalizeFileArguments,
+                               runAs<EqualizeStep>};
     return kind;
 }
 

@@ -87,6 +87,8 @@ private slots:
     void inspect();
     void ranges();
     void equalize();
+    void equalizeComparesOnTheSamplesNamed();
+    void equalizeWritesNothingWhereOutputsCannotBeCompared();
     void evaluate();
     void quantize();
     void quantizeRemedies();
@@ -185,6 +187,32 @@ void TestConsole::ranges() {
         QCOMPARE(layer[key].size(), layer["channels"].get<std::size_t>());
         QCOMPARE(layer["after"][key].size(), layer["channels"].get<std::size_t>());
     }
+}
+
+void TestConsole::equalizeComparesOnTheSamplesNamed() {
+    const Ended result = run({"equalize", at("small.onnx"), "--data", at("x.npy"), "--limit", "3", "--offset", "1",
+                              "-o", at("compared.onnx"), "--json", "-"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    QCOMPARE(result.parsed()["equivalence"]["samples"].get<int>(), 3);
+}
+
+void TestConsole::equalizeWritesNothingWhereOutputsCannotBeCompared() {
+    const Model broken = ModelBuilder(13)
+                             .input("x", {-1, 3, 8, 8})
+                             .output("y")
+                             .constant("w1", randomTensor({4, 3, 1, 1}, 1))
+                             .constant("w2", randomTensor({4, 4, 1, 1}, 2))
+                             .constant("five", randomTensor({5}, 3))
+                             .node("Conv", {"x", "w1"}, {"a"})
+                             .node("Relu", {"a"}, {"b"})
+                             .node("Conv", {"b", "w2"}, {"c"})
+                             .node("Add", {"c", "five"}, {"y"})
+                             .build();
+    QVERIFY(writeOnnx(broken, at("broken.onnx").toStdString()));
+    const Ended result = run({"equalize", at("broken.onnx"), "--data", at("x.npy"), "-o", at("not_written.onnx")});
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains("broadcast"), result.err.constData());
+    QVERIFY(!QFileInfo::exists(at("not_written.onnx")));
 }
 
 void TestConsole::equalize() {

@@ -58,17 +58,15 @@ Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QStri
     return loaded;
 }
 
-Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
+Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const LoadedData* data,
                                         const JobContext& job) {
-    StepContext context;
-    context.calibration = data;
-    context.job = job;
-    auto outcome = runStep(EqualizeStep{options}, model, context);
+    const DataOptions samples = data ? recipeData(data->choice) : DataOptions{};
+    auto outcome = runStep(EqualizeStep{options}, model, nullptr, samples, {}, job);
     if (!outcome) return fail(outcome.error());
     EqualizedModel result;
     result.options = options;
     if (auto ranges = weightRanges(outcome->model)) result.ranges = std::move(*ranges);
-    EqualizationProof& proof = outcome->report;
+    auto& proof = std::get<EqualizationProof>(outcome->report);
     result.report = std::move(proof.report);
     result.equivalence = proof.equivalence;
     if (proof.problem) result.equivalenceProblem = errorText(*proof.problem);

@@ -12,8 +12,8 @@ Result<LoadedModel> loadModel(const QString& path, const JobContext& job);
 /// Looks at a model that is in memory like loadModel() at one in a file.
 Result<LoadedModel> prepareModel(std::shared_ptr<const Model> model, const QString& path, const JobContext& job);
 
-/// Equalizes and proves it: compares outputs on `data` (random inputs when null).
-Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const Dataset* data,
+/// Equalizes and proves it: compares outputs on samples of `data` (random inputs when null).
+Result<EqualizedModel> equalizeAndProve(const Model& model, const EqualizeOptions& options, const LoadedData* data,
                                         const JobContext& job);
 
 Result<LoadedData> loadData(const Model& model, const DataChoice& choice, const JobContext& job);

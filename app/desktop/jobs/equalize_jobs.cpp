@@ -66,7 +66,7 @@ void EqualizeJobs::compute(const EqualizeOptions& options) {
     m_job = m_context.jobs().start<EqualizedModel>(
         this, u"equalize"_s, tr("Equalize and compare outputs"),
         [model = m_context.document().base()->model, options, data, compressed](const JobContext& context) {
-            auto result = equalizeAndProve(*model, options, data ? data->dataset.get() : nullptr, context);
+            auto result = equalizeAndProve(*model, options, data.get(), context);
             if (result) result->compressed = compressed;
             return result;
         },

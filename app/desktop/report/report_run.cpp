@@ -73,8 +73,7 @@ Status predictInto(Document& document, const CompressStep& step, const JobContex
 }
 
 Status equalizeInto(Document& document, const EqualizeStep& step, const JobContext& job) {
-    const auto data = document.data();
-    auto equalized = equalizeAndProve(*document.base()->model, step.options, data ? data->dataset.get() : nullptr, job);
+    auto equalized = equalizeAndProve(*document.base()->model, step.options, document.data().get(), job);
     if (!equalized) return fail(equalized.error());
     if (const CompressStep* compressing = document.state().recipe.compressStep()) equalized->compressed = *compressing;
     document.addEqualized(std::make_shared<const EqualizedModel>(std::move(*equalized)));
