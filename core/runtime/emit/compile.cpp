@@ -29,13 +29,13 @@ void dropUnreadConstants(Plan& plan) {
             for (const Location& where : native->operands) mark(where);
         } else if (const auto* kernel = std::get_if<KernelStep>(&step.action)) {
             for (const std::size_t slot : kernel->inputs) {
-                if (slot != kNoSlot) mark(plan.slots[slot].location);
+                if (slot != kNoSlot) mark(plan.tensorSlots[slot].location);
             }
         } else {
             mark(std::get<TapStep>(step.action).where);
         }
     }
-    for (const std::size_t slot : plan.outputs) mark(plan.slots[slot].location);
+    for (const std::size_t slot : plan.outputs) mark(plan.tensorSlots[slot].location);
     for (std::size_t i = 0; i < plan.constants.size(); ++i) {
         if (!isRead[i]) plan.constants[i] = Tensor();
     }

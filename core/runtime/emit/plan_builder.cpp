@@ -33,9 +33,9 @@ double workOf(dnnl::primitive::kind kind, std::span<const PrimitiveArgument> arg
 }  // namespace
 
 std::size_t PlanBuilder::addSlot(TensorSlot slot) {
-    if (slot.isDynamic) slot.location = {Location::Space::Dynamic, m_plan.slots.size()};
-    m_plan.slots.push_back(std::move(slot));
-    return m_plan.slots.size() - 1;
+    if (slot.isDynamic) slot.location = {Location::Space::Dynamic, m_plan.tensorSlots.size()};
+    m_plan.tensorSlots.push_back(std::move(slot));
+    return m_plan.tensorSlots.size() - 1;
 }
 
 Location PlanBuilder::newBuffer(std::size_t sizeBytes) {
@@ -107,7 +107,7 @@ Placed PlanBuilder::scaledConstant(const Placed& dense, float factor) {
 void PlanBuilder::finish(std::vector<std::size_t> outputs) {
     // Outputs are copied out after the last step, so nothing may reuse their memory before.
     for (const std::size_t slot : outputs) {
-        const Location& where = m_plan.slots[slot].location;
+        const Location& where = m_plan.tensorSlots[slot].location;
         if (where.space == Location::Space::Arena) m_plan.buffers[where.index].last = m_plan.steps.size();
     }
     for (ArenaBuffer& buffer : m_plan.buffers) {

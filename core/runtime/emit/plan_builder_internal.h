@@ -29,7 +29,7 @@ public:
     void addInput(PlanInput input) { m_plan.inputs.push_back(std::move(input)); }
     /// The slot's number. A slot of unknown shape (isDynamic) gets its location here.
     std::size_t addSlot(TensorSlot slot);
-    [[nodiscard]] const TensorSlot& slot(std::size_t index) const { return m_plan.slots[index]; }
+    [[nodiscard]] const TensorSlot& slot(std::size_t index) const { return m_plan.tensorSlots[index]; }
     /// Memory of the arena; alive from the first to the last step that touches it.
     Location newBuffer(std::size_t sizeBytes);
     Location newConstant(Tensor tensor);

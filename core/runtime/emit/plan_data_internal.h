@@ -89,7 +89,7 @@ class Plan {
 public:
     std::vector<PlanInput> inputs;
     std::vector<std::size_t> outputs;  ///< slots
-    std::vector<TensorSlot> slots;
+    std::vector<TensorSlot> tensorSlots;
     std::vector<Tensor> constants;
     std::vector<ArenaBuffer> buffers;
     std::vector<Step> steps;

@@ -68,7 +68,7 @@ void StepRunner::prepare() {
     // Denormals left over in fresh memory would slow kernels down by orders of magnitude.
     std::memset(m_arena.get(), 0, m_plan->arenaBytes);
     m_inputData.assign(m_plan->inputs.size(), nullptr);
-    m_dynamics.resize(m_plan->slots.size());
+    m_dynamics.resize(m_plan->tensorSlots.size());
     m_primitives.resize(m_plan->steps.size());
     m_isPrepared = true;
 }
@@ -103,7 +103,7 @@ std::byte* StepRunner::address(const Location& where) const {
 
 TensorView StepRunner::view(std::size_t slot) const {
     if (slot == kNoSlot) return {};
-    const TensorSlot& what = m_plan->slots[slot];
+    const TensorSlot& what = m_plan->tensorSlots[slot];
     if (what.isDynamic) return {m_dynamics[slot].dtype, m_dynamics[slot].shape, address(what.location)};
     return {what.dtype, what.shape, address(what.location)};
 }
@@ -121,7 +121,7 @@ Status StepRunner::executeKernel(const KernelStep& step, const std::string& desc
     std::string mismatch;
     AlignedBytes stray;
     const StepOutputs::Allocate allocateSlot = [&](std::size_t slot, DType type, const Shape& shape) -> std::byte* {
-        const TensorSlot& what = m_plan->slots[slot];
+        const TensorSlot& what = m_plan->tensorSlots[slot];
         const std::size_t needed = sizeOf(type, shape);
         if (!what.isDynamic) {
             if (what.dtype == type && what.shape == shape) return address(what.location);

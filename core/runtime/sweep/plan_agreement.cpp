@@ -18,18 +18,18 @@ void forEachLocation(const Plan& plan, const Step& step, const Visit& visit) {
     } else if (const auto* kernel = std::get_if<KernelStep>(&step.action)) {
         for (const auto* slots : {&kernel->inputs, &kernel->outputs}) {
             for (const std::size_t slot : *slots) {
-                if (slot != kNoSlot) visit(plan.slots[slot].location);
+                if (slot != kNoSlot) visit(plan.tensorSlots[slot].location);
             }
         }
     } else {
         const auto& tap = std::get<TapStep>(step.action);
-        visit(tap.slot == kNoSlot ? tap.where : plan.slots[tap.slot].location);
+        visit(tap.slot == kNoSlot ? tap.where : plan.tensorSlots[tap.slot].location);
     }
 }
 
 template <typename Visit>
 void forEachOutput(const Plan& plan, const Visit& visit) {
-    for (const std::size_t slot : plan.outputs) visit(plan.slots[slot].location);
+    for (const std::size_t slot : plan.outputs) visit(plan.tensorSlots[slot].location);
 }
 
 /// Pairs of indices that correspond; a one-to-one relation that only grows.
@@ -58,7 +58,7 @@ public:
         : m_base(base),
           m_candidate(candidate),
           m_buffers(base.buffers.size(), candidate.buffers.size()),
-          m_slots(base.slots.size(), candidate.slots.size()),
+          m_slots(base.tensorSlots.size(), candidate.tensorSlots.size()),
           m_equalConstants(candidate.constants.size(), kNoBuffer) {}
 
     PlanAgreement run() {
@@ -107,8 +107,8 @@ private:
     bool areSameSlots(const std::vector<std::size_t>& a, const std::vector<std::size_t>& b) {
         return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](std::size_t x, std::size_t y) {
             if (x == kNoSlot || y == kNoSlot) return x == y;
-            const TensorSlot& inBase = m_base.slots[x];
-            const TensorSlot& inCandidate = m_candidate.slots[y];
+            const TensorSlot& inBase = m_base.tensorSlots[x];
+            const TensorSlot& inCandidate = m_candidate.tensorSlots[y];
             return inBase.dtype == inCandidate.dtype && inBase.shape == inCandidate.shape &&
                    inBase.isDynamic == inCandidate.isDynamic && isSame(inBase.location, inCandidate.location);
         });
@@ -164,9 +164,10 @@ std::vector<std::size_t> liveBuffers(const Plan& plan, std::size_t cut) {
 }
 
 bool hasLiveDynamics(const Plan& plan, std::size_t cut) {
-    if (std::none_of(plan.slots.begin(), plan.slots.end(), [](const TensorSlot& slot) { return slot.isDynamic; }))
+    if (std::none_of(plan.tensorSlots.begin(), plan.tensorSlots.end(),
+                     [](const TensorSlot& slot) { return slot.isDynamic; }))
         return false;
-    std::vector<bool> isTouched(plan.slots.size(), false);
+    std::vector<bool> isTouched(plan.tensorSlots.size(), false);
     for (std::size_t i = 0; i < cut; ++i) {
         forEachLocation(plan, plan.steps[i], [&](const Location& where) {
             if (where.space == Space::Dynamic) isTouched[where.index] = true;

@@ -4,13 +4,13 @@
 #include <ctime>
 #include <random>
 
-#undef slots  // Plan has a member of that name
-
 #include "core/runtime/emit/onednn_internal.h"
 #include "core/runtime/emit/post_operations_internal.h"
 #include "core/runtime/plan.h"
 #include "tests/support/registry.h"
 #include "tests/unit/runtime/plan_testing.h"
+
+namespace test_post_operations {
 
 using namespace equant;
 using namespace equant::test;
@@ -92,7 +92,7 @@ double secondsToCompile(int nodes) {
 class TestPostOperations : public QObject {
     Q_OBJECT
 
-private Q_SLOTS:
+private slots:
     /// No prefix longer than the bound can be expressed, whatever the chain.
     void boundsEveryPrefix() {
         const auto destination = onednn::denseDesc({1, 8, 4, 4});
@@ -138,4 +138,6 @@ private Q_SLOTS:
 };
 
 EQUANT_TEST(TestPostOperations)
+}  // namespace test_post_operations
+
 #include "test_post_operations.moc"
