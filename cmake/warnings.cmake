@@ -4,7 +4,6 @@ add_library(equant_options INTERFACE)
 target_compile_options(equant_options INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor)
 # g++ 12 warns falsely about "literal" + string (GCC bug 105329).
 target_compile_options(equant_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-target_compile_options(equant_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>) # lets ccache see them
 if(EQUANT_WERROR)
     target_compile_options(equant_options INTERFACE -Werror)
 endif()

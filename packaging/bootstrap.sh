@@ -38,7 +38,7 @@ configure() {
 
 # The two programs, for those who only want to use them; a folder that was configured for the tests stays so.
 build_programs() {
-    say "Building (the first time takes several minutes)"
+    say "Building (the first time takes about five minutes on two cores)"
     if [[ -f $build/CMakeCache.txt ]]; then configure; else configure -DEQUANT_TESTS=OFF; fi
     cmake --build $build --parallel "$(nproc)" --target equant equant-cli
 }

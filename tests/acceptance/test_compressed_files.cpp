@@ -19,6 +19,8 @@
 #include "tests/acceptance/onnx_runtime.h"
 #include "tests/support/registry.h"
 
+namespace test_compressed_files {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -190,4 +192,6 @@ void TestCompressedFiles::judge(const Model& made, const fs::path& original, con
 }
 
 EQUANT_TEST(TestCompressedFiles)
+}  // namespace test_compressed_files
+
 #include "test_compressed_files.moc"

@@ -14,6 +14,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_compression_figures {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -128,4 +130,6 @@ void TestCompressionFigures::predictionsRankAsMeasurements() {
 }
 
 EQUANT_TEST(TestCompressionFigures)
+}  // namespace test_compression_figures
+
 #include "test_compression_figures.moc"

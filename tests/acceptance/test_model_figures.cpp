@@ -13,6 +13,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_model_figures {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -105,4 +107,6 @@ private slots:
 };
 
 EQUANT_TEST(TestModelFigures)
+}  // namespace test_model_figures
+
 #include "test_model_figures.moc"

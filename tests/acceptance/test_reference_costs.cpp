@@ -8,6 +8,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_costs {
+
 using namespace equant;
 using Json = nlohmann::json;
 
@@ -54,4 +56,6 @@ private slots:
 };
 
 EQUANT_TEST(TestReferenceCosts)
+}  // namespace test_reference_costs
+
 #include "test_reference_costs.moc"

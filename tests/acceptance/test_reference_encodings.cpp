@@ -14,6 +14,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_encodings {
+
 using namespace equant;
 
 namespace {
@@ -123,4 +125,6 @@ void TestReferenceEncodings::table() {
 }
 
 EQUANT_TEST(TestReferenceEncodings)
+}  // namespace test_reference_encodings
+
 #include "test_reference_encodings.moc"

@@ -18,6 +18,8 @@
 #include "tests/acceptance/onnx_runtime.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_export {
+
 using namespace equant;
 
 namespace {
@@ -128,4 +130,6 @@ void TestReferenceExport::readsAnEncodingsFile() {
 }
 
 EQUANT_TEST(TestReferenceExport)
+}  // namespace test_reference_export
+
 #include "test_reference_export.moc"

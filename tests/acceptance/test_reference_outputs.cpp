@@ -10,6 +10,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_outputs {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -66,4 +68,6 @@ void TestReferenceOutputs::modelsAgree() {
 }
 
 EQUANT_TEST(TestReferenceOutputs)
+}  // namespace test_reference_outputs
+
 #include "test_reference_outputs.moc"

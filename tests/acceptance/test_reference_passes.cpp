@@ -11,8 +11,10 @@
 #include "core/graph/onnx_io.h"
 #include "core/passes/equalize.h"
 #include "tests/acceptance/shared_folder.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_reference_passes {
 
 using namespace equant;
 using Json = nlohmann::json;
@@ -161,4 +163,6 @@ private slots:
 };
 
 EQUANT_TEST(TestReferencePasses)
+}  // namespace test_reference_passes
+
 #include "test_reference_passes.moc"

@@ -9,6 +9,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_selection {
+
 using namespace equant;
 using nlohmann::json;
 
@@ -65,4 +67,6 @@ void TestReferenceSelection::picksTheSameRatios() {
 }
 
 EQUANT_TEST(TestReferenceSelection)
+}  // namespace test_reference_selection
+
 #include "test_reference_selection.moc"

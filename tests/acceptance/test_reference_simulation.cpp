@@ -16,6 +16,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_reference_simulation {
+
 using namespace equant;
 using Json = nlohmann::json;
 
@@ -182,4 +184,6 @@ void TestReferenceSimulation::run() {
 }
 
 EQUANT_TEST(TestReferenceSimulation)
+}  // namespace test_reference_simulation
+
 #include "test_reference_simulation.moc"

@@ -12,6 +12,8 @@
 #include "tests/acceptance/shared_folder.h"
 #include "tests/support/registry.h"
 
+namespace test_sweep_figures {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -158,4 +160,6 @@ private slots:
 };
 
 EQUANT_TEST(TestSweepFigures)
+}  // namespace test_sweep_figures
+
 #include "test_sweep_figures.moc"

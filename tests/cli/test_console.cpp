@@ -12,6 +12,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_console {
+
 using namespace equant;
 using nlohmann::json;
 using test::ModelBuilder;
@@ -829,4 +831,6 @@ void TestConsole::killedSweepsGoOn() {
 }
 
 EQUANT_TEST(TestConsole)
+}  // namespace test_console
+
 #include "test_console.moc"

@@ -24,6 +24,8 @@
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
 
+namespace test_compression_methods {
+
 using namespace equant;
 using namespace equant::ui;
 using namespace equant::test;
@@ -273,4 +275,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCompressionMethods)
+}  // namespace test_compression_methods
+
 #include "test_compression_methods.moc"

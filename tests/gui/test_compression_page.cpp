@@ -31,6 +31,8 @@
 #include "widgets/panels/layer_panel.h"
 #include "widgets/panels/message_bar.h"
 
+namespace test_compression_page {
+
 using namespace equant;
 using namespace equant::ui;
 using namespace equant::test;
@@ -740,4 +742,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCompressionPage)
+}  // namespace test_compression_page
+
 #include "test_compression_page.moc"

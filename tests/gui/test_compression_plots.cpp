@@ -10,6 +10,8 @@
 #include "tests/gui/plot_samples.h"
 #include "tests/support/registry.h"
 
+namespace test_compression_plots {
+
 using namespace equant::plots;
 
 namespace {
@@ -489,4 +491,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCompressionPlots)
+}  // namespace test_compression_plots
+
 #include "test_compression_plots.moc"

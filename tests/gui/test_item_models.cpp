@@ -4,12 +4,14 @@
 #include <QSignalSpy>
 #include <QTest>
 
+#include "tests/support/registry.h"
 #include "widgets/bridge/text.h"
 #include "widgets/models/finding_model.h"
 #include "widgets/models/layer_filter.h"
 #include "widgets/models/layer_model.h"
 #include "widgets/models/pair_model.h"
-#include "tests/support/registry.h"
+
+namespace test_item_models {
 
 using namespace equant;
 using namespace equant::ui;
@@ -200,4 +202,6 @@ private slots:
 };
 
 EQUANT_TEST(TestItemModels)
+}  // namespace test_item_models
+
 #include "test_item_models.moc"

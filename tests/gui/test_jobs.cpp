@@ -11,6 +11,8 @@
 #include "widgets/bridge/job.h"
 #include "widgets/panels/jobs_panel.h"
 
+namespace test_jobs {
+
 using namespace equant;
 using namespace equant::ui;
 
@@ -138,4 +140,6 @@ private slots:
 };
 
 EQUANT_TEST(TestJobs)
+}  // namespace test_jobs
+
 #include "test_jobs.moc"

@@ -19,6 +19,8 @@
 #include "tests/gui/support/window_fixture.h"
 #include "tests/support/registry.h"
 
+namespace test_pipeline {
+
 using namespace equant;
 using namespace equant::ui;
 using nlohmann::json;
@@ -214,9 +216,11 @@ private slots:
         QVERIFY2(command.startsWith(QStringLiteral("equant-cli quantize ")), qPrintable(command));
         const json quantized = shell(command, "");
         QCOMPARE(figuresOf(quantized), figuresOf(*test::documentOf(*opened).quantization()));
-        QCOMPARE(quantized["calibration_samples"], 24);
+        QCOMPARE(quantized["calibration_samples"].get<int>(), 24);
     }
 };
 
 EQUANT_TEST(TestPipeline)
+}  // namespace test_pipeline
+
 #include "test_pipeline.moc"

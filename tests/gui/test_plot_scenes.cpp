@@ -7,6 +7,8 @@
 #include "tests/gui/plot_samples.h"
 #include "tests/support/registry.h"
 
+namespace test_plot_scenes {
+
 using namespace equant::plots;
 
 namespace {
@@ -315,4 +317,6 @@ private slots:
 };
 
 EQUANT_TEST(TestPlotScenes)
+}  // namespace test_plot_scenes
+
 #include "test_plot_scenes.moc"

@@ -17,6 +17,8 @@
 #include "tests/gui/plot_samples.h"
 #include "tests/support/registry.h"
 
+namespace test_plots {
+
 using namespace equant::plots;
 
 namespace {
@@ -432,4 +434,6 @@ private slots:
 };
 
 EQUANT_TEST(TestPlots)
+}  // namespace test_plots
+
 #include "test_plots.moc"

@@ -22,6 +22,8 @@
 #include "widgets/plots/base/plot_view.h"
 #include "widgets/report/report_renderer.h"
 
+namespace test_report {
+
 using namespace equant;
 using namespace equant::ui;
 using namespace Qt::StringLiterals;
@@ -521,4 +523,6 @@ private slots:
 };
 
 EQUANT_TEST(TestReport)
+}  // namespace test_report
+
 #include "test_report.moc"

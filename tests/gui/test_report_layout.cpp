@@ -4,8 +4,10 @@
 #include <QPainter>
 #include <QTest>
 
-#include "widgets/report/report_renderer.h"
 #include "tests/support/registry.h"
+#include "widgets/report/report_renderer.h"
+
+namespace test_report_layout {
 
 using namespace equant::report;
 
@@ -199,4 +201,6 @@ private slots:
 };
 
 EQUANT_TEST(TestReportLayout)
+}  // namespace test_report_layout
+
 #include "test_report_layout.moc"

@@ -33,6 +33,8 @@
 #include "widgets/panels/status_badge.h"
 #include "widgets/plots/base/plot_view.h"
 
+namespace test_window {
+
 using namespace equant;
 using namespace equant::ui;
 using equant::plots::PlotView;
@@ -525,4 +527,6 @@ private slots:
 };
 
 EQUANT_TEST(TestWindow)
+}  // namespace test_window
+
 #include "test_window.moc"

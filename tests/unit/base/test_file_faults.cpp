@@ -14,8 +14,10 @@
 #include "core/base/file.h"
 #include "core/data/npy.h"
 #include "core/graph/onnx_io.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_file_faults {
 
 using namespace equant;
 namespace fs = std::filesystem;
@@ -208,4 +210,6 @@ private:
 };
 
 EQUANT_TEST(TestFileFaults)
+}  // namespace test_file_faults
+
 #include "test_file_faults.moc"

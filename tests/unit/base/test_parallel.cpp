@@ -11,6 +11,8 @@
 #include "core/base/result.h"
 #include "tests/support/registry.h"
 
+namespace test_parallel {
+
 using namespace equant;
 
 class TestParallel : public QObject {
@@ -119,4 +121,6 @@ private slots:
 };
 
 EQUANT_TEST(TestParallel)
+}  // namespace test_parallel
+
 #include "test_parallel.moc"

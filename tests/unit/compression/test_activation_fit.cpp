@@ -9,6 +9,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_activation_fit {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -118,4 +120,6 @@ private slots:
 };
 
 EQUANT_TEST(TestActivationFit)
+}  // namespace test_activation_fit
+
 #include "test_activation_fit.moc"

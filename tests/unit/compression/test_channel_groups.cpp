@@ -10,6 +10,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_channel_groups {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -134,4 +136,6 @@ private slots:
 };
 
 EQUANT_TEST(TestChannelGroups)
+}  // namespace test_channel_groups
+
 #include "test_channel_groups.moc"

@@ -13,6 +13,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_channel_pruning {
+
 using namespace equant;
 using namespace equant::test;
 using Eigen::Index;
@@ -198,4 +200,6 @@ private slots:
 };
 
 EQUANT_TEST(TestChannelPruning)
+}  // namespace test_channel_pruning
+
 #include "test_channel_pruning.moc"

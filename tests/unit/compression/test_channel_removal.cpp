@@ -13,6 +13,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_channel_removal {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -257,4 +259,6 @@ private:
 };
 
 EQUANT_TEST(TestChannelRemoval)
+}  // namespace test_channel_removal
+
 #include "test_channel_removal.moc"

@@ -11,6 +11,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_compress {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -314,4 +316,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCompress)
+}  // namespace test_compress
+
 #include "test_compress.moc"

@@ -6,6 +6,8 @@
 #include "core/compression/plan/sensitivity.h"
 #include "tests/support/registry.h"
 
+namespace test_compression_files {
+
 using namespace equant;
 
 class TestCompressionFiles : public QObject {
@@ -128,4 +130,6 @@ void TestCompressionFiles::wrongTables() {
 }
 
 EQUANT_TEST(TestCompressionFiles)
+}  // namespace test_compression_files
+
 #include "test_compression_files.moc"

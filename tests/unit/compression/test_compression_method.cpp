@@ -4,8 +4,10 @@
 
 #include "core/compression/method.h"
 #include "core/graph/shapes/shapes.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_compression_method {
 
 using namespace equant;
 using namespace equant::test;
@@ -171,4 +173,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCompressionMethod)
+}  // namespace test_compression_method
+
 #include "test_compression_method.moc"

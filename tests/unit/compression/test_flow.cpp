@@ -12,6 +12,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_flow {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -323,4 +325,6 @@ void TestFlow::noiseAndDepthDecideBetweenEqualErrors() {
 }
 
 EQUANT_TEST(TestFlow)
+}  // namespace test_flow
+
 #include "test_flow.moc"

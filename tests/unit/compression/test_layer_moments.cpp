@@ -12,6 +12,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_layer_moments {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -208,4 +210,6 @@ private slots:
 };
 
 EQUANT_TEST(TestLayerMoments)
+}  // namespace test_layer_moments
+
 #include "test_layer_moments.moc"

@@ -8,6 +8,8 @@
 #include "core/statistics/ridge_internal.h"
 #include "tests/support/registry.h"
 
+namespace test_ridge {
+
 using namespace equant;
 
 namespace {
@@ -123,4 +125,6 @@ private slots:
 };
 
 EQUANT_TEST(TestRidge)
+}  // namespace test_ridge
+
 #include "test_ridge.moc"

@@ -12,6 +12,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_sensitivity {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -308,4 +310,6 @@ void TestSensitivity::multiples() {
 }
 
 EQUANT_TEST(TestSensitivity)
+}  // namespace test_sensitivity
+
 #include "test_sensitivity.moc"

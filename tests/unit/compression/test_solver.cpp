@@ -7,6 +7,8 @@
 #include "core/compression/plan/solver.h"
 #include "tests/support/registry.h"
 
+namespace test_solver {
+
 using namespace equant;
 
 namespace {
@@ -238,4 +240,6 @@ void TestSolver::monotoneFitRises() {
 }
 
 EQUANT_TEST(TestSolver)
+}  // namespace test_solver
+
 #include "test_solver.moc"

@@ -12,6 +12,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_split_forms {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -259,4 +261,6 @@ private slots:
 };
 
 EQUANT_TEST(TestSplitForms)
+}  // namespace test_split_forms
+
 #include "test_split_forms.moc"

@@ -4,9 +4,11 @@
 
 #include "core/data/dataset.h"
 #include "core/data/npy.h"
+#include "tests/support/registry.h"
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
-#include "tests/support/registry.h"
+
+namespace test_array_dataset {
 
 using namespace equant;
 using namespace equant::test;
@@ -213,4 +215,6 @@ private slots:
 };
 
 EQUANT_TEST(TestArrayDataset)
+}  // namespace test_array_dataset
+
 #include "test_array_dataset.moc"

@@ -2,8 +2,10 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include "tests/unit/data/data_support.h"
 #include "tests/support/registry.h"
+#include "tests/unit/data/data_support.h"
+
+namespace test_image_files {
 
 using namespace equant;
 using namespace equant::test;
@@ -220,4 +222,6 @@ private slots:
 };
 
 EQUANT_TEST(TestImageFiles)
+}  // namespace test_image_files
+
 #include "test_image_files.moc"

@@ -7,9 +7,11 @@
 
 #include "core/base/parallel.h"
 #include "core/data/dataset.h"
+#include "tests/support/registry.h"
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
-#include "tests/support/registry.h"
+
+namespace test_image_folder {
 
 using namespace equant;
 using namespace equant::test;
@@ -284,4 +286,6 @@ private slots:
 };
 
 EQUANT_TEST(TestImageFolder)
+}  // namespace test_image_folder
+
 #include "test_image_folder.moc"

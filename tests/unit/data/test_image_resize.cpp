@@ -6,6 +6,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/data/data_support.h"
 
+namespace test_image_resize {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -126,4 +128,6 @@ private slots:
 };
 
 EQUANT_TEST(TestImageResize)
+}  // namespace test_image_resize
+
 #include "test_image_resize.moc"

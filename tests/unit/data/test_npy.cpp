@@ -4,8 +4,10 @@
 
 #include "core/base/file.h"
 #include "core/data/npy.h"
-#include "tests/unit/data/data_support.h"
 #include "tests/support/registry.h"
+#include "tests/unit/data/data_support.h"
+
+namespace test_npy {
 
 using namespace equant;
 using namespace equant::test;
@@ -170,4 +172,6 @@ private slots:
 };
 
 EQUANT_TEST(TestNpy)
+}  // namespace test_npy
+
 #include "test_npy.moc"

@@ -2,9 +2,11 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include "tests/support/registry.h"
 #include "tests/unit/data/data_support.h"
 #include "tests/unit/support/model_builder.h"
-#include "tests/support/registry.h"
+
+namespace test_preprocess {
 
 using namespace equant;
 using namespace equant::test;
@@ -270,4 +272,6 @@ private slots:
 };
 
 EQUANT_TEST(TestPreprocess)
+}  // namespace test_preprocess
+
 #include "test_preprocess.moc"

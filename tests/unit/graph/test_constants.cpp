@@ -2,8 +2,10 @@
 #include <QtTest>
 
 #include "core/graph/constants.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_constants {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -86,4 +88,6 @@ private slots:
 };
 
 EQUANT_TEST(TestConstants)
+}  // namespace test_constants
+
 #include "test_constants.moc"

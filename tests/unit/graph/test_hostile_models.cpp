@@ -19,8 +19,10 @@
 #include "core/quantization/placement.h"
 #include "core/recipe/recipe_format.h"
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_hostile_models {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -491,4 +493,6 @@ private:
 };
 
 EQUANT_TEST(TestHostileModels)
+}  // namespace test_hostile_models
+
 #include "test_hostile_models.moc"

@@ -5,6 +5,8 @@
 #include "core/layers/layers.h"
 #include "tests/support/registry.h"
 
+namespace test_layers {
+
 using namespace equant;
 
 namespace {
@@ -115,4 +117,6 @@ void TestLayers::quantizedWeightsCount() {
 }
 
 EQUANT_TEST(TestLayers)
+}  // namespace test_layers
+
 #include "test_layers.moc"

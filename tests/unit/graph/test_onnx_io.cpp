@@ -5,8 +5,10 @@
 
 #include "core/base/file.h"
 #include "core/graph/onnx_io.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_onnx_io {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -187,4 +189,6 @@ private slots:
 };
 
 EQUANT_TEST(TestOnnxIo)
+}  // namespace test_onnx_io
+
 #include "test_onnx_io.moc"

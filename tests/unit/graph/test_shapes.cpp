@@ -9,6 +9,8 @@
 #include "core/graph/shapes/shapes.h"
 #include "tests/support/registry.h"
 
+namespace test_shapes {
+
 using namespace equant;
 
 namespace {
@@ -518,4 +520,6 @@ void TestShapes::nonsenseNeverCrashes() {
 }
 
 EQUANT_TEST(TestShapes)
+}  // namespace test_shapes
+
 #include "test_shapes.moc"

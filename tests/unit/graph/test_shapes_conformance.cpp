@@ -12,6 +12,8 @@
 #include "core/graph/shapes/shapes.h"
 #include "tests/support/registry.h"
 
+namespace test_shapes_conformance {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -150,4 +152,6 @@ void TestShapesConformance::equalsDeclaredOutputs() {
 }
 
 EQUANT_TEST(TestShapesConformance)
+}  // namespace test_shapes_conformance
+
 #include "test_shapes_conformance.moc"

@@ -6,6 +6,8 @@
 #include "core/graph/tensor.h"
 #include "tests/support/registry.h"
 
+namespace test_tensor {
+
 using namespace equant;
 
 class TestTensor : public QObject {
@@ -99,4 +101,6 @@ private slots:
 };
 
 EQUANT_TEST(TestTensor)
+}  // namespace test_tensor
+
 #include "test_tensor.moc"

@@ -2,8 +2,10 @@
 #include <QtTest>
 
 #include "core/graph/topology.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_topology {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -90,4 +92,6 @@ private slots:
 };
 
 EQUANT_TEST(TestTopology)
+}  // namespace test_topology
+
 #include "test_topology.moc"

@@ -4,8 +4,10 @@
 #include <limits>
 
 #include "core/inspection/inspection.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_inspection {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -156,4 +158,6 @@ private slots:
 };
 
 EQUANT_TEST(TestInspection)
+}  // namespace test_inspection
+
 #include "test_inspection.moc"

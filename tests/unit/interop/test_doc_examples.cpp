@@ -11,6 +11,8 @@
 #include "core/recipe/recipe_format.h"
 #include "tests/support/registry.h"
 
+namespace test_doc_examples {
+
 using namespace equant;
 
 namespace {
@@ -71,4 +73,6 @@ private slots:
 };
 
 EQUANT_TEST(TestDocExamples)
+}  // namespace test_doc_examples
+
 #include "test_doc_examples.moc"

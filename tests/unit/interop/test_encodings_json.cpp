@@ -6,6 +6,8 @@
 #include "core/interop/encodings_json.h"
 #include "tests/support/registry.h"
 
+namespace test_encodings_json {
+
 using namespace equant;
 
 namespace {
@@ -197,4 +199,6 @@ void TestEncodingsJson::versions() {
 }
 
 EQUANT_TEST(TestEncodingsJson)
+}  // namespace test_encodings_json
+
 #include "test_encodings_json.moc"

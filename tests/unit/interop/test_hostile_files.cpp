@@ -13,9 +13,11 @@
 #include "core/interop/encodings_json.h"
 #include "core/quantization/rules.h"
 #include "core/recipe/recipe_format.h"
+#include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/unit/support/mutation.h"
-#include "tests/support/registry.h"
+
+namespace test_hostile_files {
 
 using namespace equant;
 using namespace equant::test;
@@ -162,4 +164,6 @@ private slots:
 };
 
 EQUANT_TEST(TestHostileFiles)
+}  // namespace test_hostile_files
+
 #include "test_hostile_files.moc"

@@ -11,6 +11,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_qdq_export {
+
 using namespace equant;
 
 namespace {
@@ -233,4 +235,6 @@ void TestQdqExport::badEncodingsAreRefused() {
 }
 
 EQUANT_TEST(TestQdqExport)
+}  // namespace test_qdq_export
+
 #include "test_qdq_export.moc"

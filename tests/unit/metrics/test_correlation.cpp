@@ -6,6 +6,8 @@
 #include "core/metrics/correlation.h"
 #include "tests/support/registry.h"
 
+namespace test_correlation {
+
 using namespace equant;
 
 class TestCorrelation : public QObject {
@@ -29,4 +31,6 @@ void TestCorrelation::ranks() {
 }
 
 EQUANT_TEST(TestCorrelation)
+}  // namespace test_correlation
+
 #include "test_correlation.moc"

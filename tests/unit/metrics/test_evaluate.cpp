@@ -10,6 +10,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_evaluate {
+
 using namespace equant;
 using test::ModelBuilder;
 using test::randomTensor;
@@ -161,4 +163,6 @@ private slots:
 };
 
 EQUANT_TEST(TestEvaluate)
+}  // namespace test_evaluate
+
 #include "test_evaluate.moc"

@@ -8,6 +8,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_latency {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -96,4 +98,6 @@ void TestLatency::failsWhereNothingRuns() {
 }
 
 EQUANT_TEST(TestLatency)
+}  // namespace test_latency
+
 #include "test_latency.moc"

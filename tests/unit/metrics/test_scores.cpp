@@ -5,6 +5,8 @@
 #include "core/metrics/scores.h"
 #include "tests/support/registry.h"
 
+namespace test_scores {
+
 using namespace equant;
 
 class TestScores : public QObject {
@@ -47,4 +49,6 @@ private slots:
 };
 
 EQUANT_TEST(TestScores)
+}  // namespace test_scores
+
 #include "test_scores.moc"

@@ -9,8 +9,10 @@
 #include "core/passes/channel_links.h"
 #include "core/passes/equalize.h"
 #include "core/passes/weight_ranges.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_equalize {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -431,4 +433,6 @@ private slots:
 };
 
 EQUANT_TEST(TestEqualize)
+}  // namespace test_equalize
+
 #include "test_equalize.moc"

@@ -3,8 +3,10 @@
 
 #include "core/metrics/evaluate.h"
 #include "core/passes/fold_batch_norm.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_fold_batch_norm {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -141,4 +143,6 @@ private slots:
 };
 
 EQUANT_TEST(TestFoldBatchNorm)
+}  // namespace test_fold_batch_norm
+
 #include "test_fold_batch_norm.moc"

@@ -3,8 +3,10 @@
 
 #include "core/layers/layer_weights.h"
 #include "core/passes/weight_ranges.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_weight_ranges {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -93,4 +95,6 @@ private slots:
 };
 
 EQUANT_TEST(TestWeightRanges)
+}  // namespace test_weight_ranges
+
 #include "test_weight_ranges.moc"

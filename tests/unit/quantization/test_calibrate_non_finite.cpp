@@ -8,6 +8,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_calibrate_non_finite {
+
 using namespace equant;
 using test::ModelBuilder;
 using test::randomTensor;
@@ -150,4 +152,6 @@ private slots:
 };
 
 EQUANT_TEST(TestCalibrateNonFinite)
+}  // namespace test_calibrate_non_finite
+
 #include "test_calibrate_non_finite.moc"

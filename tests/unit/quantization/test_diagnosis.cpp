@@ -5,6 +5,8 @@
 #include "core/quantization/diagnosis.h"
 #include "tests/support/registry.h"
 
+namespace test_diagnosis {
+
 using namespace equant;
 
 namespace {
@@ -82,4 +84,6 @@ private slots:
 };
 
 EQUANT_TEST(TestDiagnosis)
+}  // namespace test_diagnosis
+
 #include "test_diagnosis.moc"

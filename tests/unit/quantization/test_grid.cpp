@@ -7,6 +7,8 @@
 #include "core/quantization/grid.h"
 #include "tests/support/registry.h"
 
+namespace test_grid {
+
 using namespace equant;
 
 class TestGrid : public QObject {
@@ -143,4 +145,6 @@ void TestGrid::infiniteEndsAreTamed() {
 }
 
 EQUANT_TEST(TestGrid)
+}  // namespace test_grid
+
 #include "test_grid.moc"

@@ -10,6 +10,8 @@
 #include "core/runtime/kernels/fake_quantize.h"
 #include "tests/support/registry.h"
 
+namespace test_layer_sqnr {
+
 using namespace equant;
 
 namespace {
@@ -150,4 +152,6 @@ void TestLayerSqnr::moreBitsAreBetter() {
 }
 
 EQUANT_TEST(TestLayerSqnr)
+}  // namespace test_layer_sqnr
+
 #include "test_layer_sqnr.moc"

@@ -5,6 +5,8 @@
 #include "core/quantization/placement.h"
 #include "tests/support/registry.h"
 
+namespace test_placement {
+
 using namespace equant;
 
 namespace {
@@ -219,4 +221,6 @@ void TestPlacement::badBits() {
 }
 
 EQUANT_TEST(TestPlacement)
+}  // namespace test_placement
+
 #include "test_placement.moc"

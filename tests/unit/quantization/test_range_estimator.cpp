@@ -13,6 +13,8 @@
 #include "core/quantization/value_scan_internal.h"
 #include "tests/support/registry.h"
 
+namespace test_range_estimator {
+
 using namespace equant;
 
 namespace {
@@ -419,4 +421,6 @@ void TestRangeEstimator::names() {
 }
 
 EQUANT_TEST(TestRangeEstimator)
+}  // namespace test_range_estimator
+
 #include "test_range_estimator.moc"

@@ -5,6 +5,8 @@
 #include "core/recipe/run.h"
 #include "tests/support/registry.h"
 
+namespace test_recipe {
+
 using namespace equant;
 
 class TestRecipe : public QObject {
@@ -153,4 +155,6 @@ private slots:
 };
 
 EQUANT_TEST(TestRecipe)
+}  // namespace test_recipe
+
 #include "test_recipe.moc"

@@ -9,6 +9,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_run_recipe {
+
 using namespace equant;
 using test::ModelBuilder;
 using test::randomTensor;
@@ -233,4 +235,6 @@ private slots:
 };
 
 EQUANT_TEST(TestRunRecipe)
+}  // namespace test_run_recipe
+
 #include "test_run_recipe.moc"

@@ -6,6 +6,8 @@
 #include "core/recipe/sensitivity_reuse.h"
 #include "tests/support/registry.h"
 
+namespace test_sensitivity_reuse {
+
 using namespace equant;
 
 namespace {
@@ -108,4 +110,6 @@ private slots:
 };
 
 EQUANT_TEST(TestSensitivityReuse)
+}  // namespace test_sensitivity_reuse
+
 #include "test_sensitivity_reuse.moc"

@@ -9,6 +9,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_workspace {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -161,4 +163,6 @@ private slots:
 };
 
 EQUANT_TEST(TestWorkspace)
+}  // namespace test_workspace
+
 #include "test_workspace.moc"

@@ -3,8 +3,10 @@
 #include <QtTest>
 
 #include "core/runtime/diagnose/activation_memory.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_activation_memory {
 
 using namespace equant;
 using namespace equant::test;
@@ -116,4 +118,6 @@ void TestActivationMemory::namesWhatCannotBeKnown() {
 }
 
 EQUANT_TEST(TestActivationMemory)
+}  // namespace test_activation_memory
+
 #include "test_activation_memory.moc"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which networks may be computed sample by sample: what keeps samples apart is found, what mixes them is never missed.
 #include "core/runtime/exec/batching_internal.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_batching {
 
 using namespace equant;
 using namespace equant::test;
@@ -149,4 +151,6 @@ void TestBatching::samplesApart() {
 }
 
 EQUANT_TEST(TestBatching)
+}  // namespace test_batching
+
 #include "test_batching.moc"

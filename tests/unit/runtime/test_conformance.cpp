@@ -16,6 +16,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_conformance {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -197,4 +199,6 @@ void TestConformance::cleanupTestCase() {
 }
 
 EQUANT_TEST(TestConformance)
+}  // namespace test_conformance
+
 #include "test_conformance.moc"

@@ -8,6 +8,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/runtime/plan_testing.h"
 
+namespace test_control_flow {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -296,4 +298,6 @@ void TestControlFlow::functionsThatCallThemselves() {
 }
 
 EQUANT_TEST(TestControlFlow)
+}  // namespace test_control_flow
+
 #include "test_control_flow.moc"

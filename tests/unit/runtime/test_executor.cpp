@@ -2,8 +2,10 @@
 // Batches, shapes, threads and what is said when inputs do not fit.
 #include "core/base/parallel.h"
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_executor {
 
 using namespace equant;
 using namespace equant::test;
@@ -266,4 +268,6 @@ void TestExecutor::shapesKnownOnlyWhileRunning() {
 }
 
 EQUANT_TEST(TestExecutor)
+}  // namespace test_executor
+
 #include "test_executor.moc"

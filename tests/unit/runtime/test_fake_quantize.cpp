@@ -4,8 +4,10 @@
 #include <cmath>
 
 #include "core/runtime/kernels/fake_quantize.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_fake_quantize {
 
 using namespace equant;
 
@@ -114,4 +116,6 @@ void TestFakeQuantize::refusesWhatDoesNotFit() {
 }
 
 EQUANT_TEST(TestFakeQuantize)
+}  // namespace test_fake_quantize
+
 #include "test_fake_quantize.moc"

@@ -10,9 +10,11 @@
 #include "core/passes/equalize.h"
 #include "core/passes/weight_ranges.h"
 #include "core/runtime/exec/executor.h"
+#include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 #include "tests/unit/support/mutation.h"
-#include "tests/support/registry.h"
+
+namespace test_hostile_execution {
 
 using namespace equant;
 using namespace equant::test;
@@ -367,4 +369,6 @@ private slots:
 };
 
 EQUANT_TEST(TestHostileExecution)
+}  // namespace test_hostile_execution
+
 #include "test_hostile_execution.moc"

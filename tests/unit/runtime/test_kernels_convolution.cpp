@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolutions and pools against loops that follow their definitions index by index.
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_convolution {
 
 using namespace equant;
 using namespace equant::testing;
-
-namespace {
 
 struct Case {
     std::int64_t batch, groups, inPerGroup, outPerGroup, height, width, kernelH, kernelW, stride, dilation;
@@ -73,8 +73,6 @@ double dot(const Tensor& a, const Tensor& b) {
         sum += double{a.data<float>()[i]} * double{b.data<float>()[i]};
     return sum;
 }
-
-}  // namespace
 
 class TestKernelsConvolution : public QObject {
     Q_OBJECT
@@ -181,4 +179,6 @@ private slots:
 };
 
 EQUANT_TEST(TestKernelsConvolution)
+}  // namespace test_kernels_convolution
+
 #include "test_kernels_convolution.moc"

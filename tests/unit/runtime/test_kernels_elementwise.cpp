@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise kernels: arithmetic with broadcasting, activations, casts, quantization.
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_elementwise {
 
 using namespace equant;
 using namespace equant::testing;
@@ -190,4 +192,6 @@ private slots:
 };
 
 EQUANT_TEST(TestKernelsElementwise)
+}  // namespace test_kernels_elementwise
+
 #include "test_kernels_elementwise.moc"

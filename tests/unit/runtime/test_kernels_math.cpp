@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reductions, normalizations and matrix products.
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_math {
 
 using namespace equant;
 using namespace equant::testing;
@@ -143,4 +145,6 @@ private slots:
 };
 
 EQUANT_TEST(TestKernelsMath)
+}  // namespace test_kernels_math
+
 #include "test_kernels_math.moc"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels that move data: transpositions, slices, pads and their inverses, shapes and their refusals.
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_movement {
 
 using namespace equant;
 using namespace equant::testing;
@@ -165,4 +167,6 @@ private slots:
 };
 
 EQUANT_TEST(TestKernelsMovement)
+}  // namespace test_kernels_movement
+
 #include "test_kernels_movement.moc"

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Gathering, scattering, picking and resizing.
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_selection {
 
 using namespace equant;
 using namespace equant::testing;
@@ -111,4 +113,6 @@ private slots:
 };
 
 EQUANT_TEST(TestKernelsSelection)
+}  // namespace test_kernels_selection
+
 #include "test_kernels_selection.moc"

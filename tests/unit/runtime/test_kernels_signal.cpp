@@ -3,8 +3,10 @@
 #include <complex>
 #include <numbers>
 
-#include "tests/unit/runtime/kernel_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/kernel_testing.h"
+
+namespace test_kernels_signal {
 
 using namespace equant;
 using namespace equant::testing;
@@ -117,4 +119,6 @@ void TestKernelsSignal::uniqueSlices() {
 }
 
 EQUANT_TEST(TestKernelsSignal)
+}  // namespace test_kernels_signal
+
 #include "test_kernels_signal.moc"

@@ -9,6 +9,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/support/model_builder.h"
 
+namespace test_machine_limits {
+
 using namespace equant;
 using test::ModelBuilder;
 using test::randomTensor;
@@ -99,4 +101,6 @@ private slots:
 };
 
 EQUANT_TEST(TestMachineLimits)
+}  // namespace test_machine_limits
+
 #include "test_machine_limits.moc"

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include "core/runtime/plan.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_memory_planner {
 
 using namespace equant;
 using namespace equant::test;
@@ -58,4 +60,6 @@ void TestMemoryPlanner::survivesManyRuns() {
 }
 
 EQUANT_TEST(TestMemoryPlanner)
+}  // namespace test_memory_planner
+
 #include "test_memory_planner.moc"

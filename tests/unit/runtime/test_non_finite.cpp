@@ -5,8 +5,10 @@
 #include <limits>
 
 #include "core/runtime/diagnose/non_finite.h"
-#include "tests/unit/support/model_builder.h"
 #include "tests/support/registry.h"
+#include "tests/unit/support/model_builder.h"
+
+namespace test_non_finite {
 
 using namespace equant;
 using test::ModelBuilder;
@@ -202,4 +204,6 @@ private slots:
 };
 
 EQUANT_TEST(TestNonFinite)
+}  // namespace test_non_finite
+
 #include "test_non_finite.moc"

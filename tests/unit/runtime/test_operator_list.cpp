@@ -7,6 +7,8 @@
 #include "core/runtime/kernels/operator_list.h"
 #include "tests/support/registry.h"
 
+namespace test_operator_list {
+
 using namespace equant;
 
 class TestOperatorList : public QObject {
@@ -57,4 +59,6 @@ private slots:
 };
 
 EQUANT_TEST(TestOperatorList)
+}  // namespace test_operator_list
+
 #include "test_operator_list.moc"

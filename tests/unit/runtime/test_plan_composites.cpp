@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer normalization and gelu, written as chains by exporters, become one step; what somebody looks at stays.
 #include "core/runtime/kernels/row_norm_internal.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_composites {
 
 using namespace equant;
 using namespace equant::test;
@@ -287,4 +289,6 @@ void TestPlanComposites::keepsWhatIsReadBetween() {
 }
 
 EQUANT_TEST(TestPlanComposites)
+}  // namespace test_plan_composites
+
 #include "test_plan_composites.moc"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Concatenation along every axis of values in the layouts that convolutions leave and in dense ones, against the plain
 // operator.
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_concat {
 
 using namespace equant;
 using namespace equant::test;
@@ -62,4 +64,6 @@ void TestPlanConcat::threeOfOne() {
 }
 
 EQUANT_TEST(TestPlanConcat)
+}  // namespace test_plan_concat
+
 #include "test_plan_concat.moc"

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include "core/runtime/kernels/fake_quantize.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_fusion {
 
 using namespace equant;
 using namespace equant::test;
@@ -329,4 +331,6 @@ void TestPlanFusion::randomGraphs() {
 }
 
 EQUANT_TEST(TestPlanFusion)
+}  // namespace test_plan_fusion
+
 #include "test_plan_fusion.moc"

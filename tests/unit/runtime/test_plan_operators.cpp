@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every operator that has a fast way against its plain kernel, on seeded random shapes.
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_operators {
 
 using namespace equant;
 using namespace equant::test;
@@ -262,4 +264,6 @@ void TestPlanOperators::normalizations() {
 }
 
 EQUANT_TEST(TestPlanOperators)
+}  // namespace test_plan_operators
+
 #include "test_plan_operators.moc"

@@ -7,6 +7,8 @@
 #include "core/runtime/exec/executor.h"
 #include "tests/support/registry.h"
 
+namespace test_plan_residual {
+
 using namespace equant;
 
 namespace {
@@ -79,4 +81,6 @@ void TestPlanResidual::ownInput() {
 }
 
 EQUANT_TEST(TestPlanResidual)
+}  // namespace test_plan_residual
+
 #include "test_plan_residual.moc"

@@ -2,8 +2,10 @@
 // Shapes at the edges of what compile() meets: sizes that only the data tell, no elements at all, scalars, many axes,
 // and element counts beyond 64 bits.
 #include "core/runtime/exec/executor.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_shapes {
 
 using namespace equant;
 using namespace equant::test;
@@ -188,4 +190,6 @@ void TestPlanShapes::unknownInputNames() {
 }
 
 EQUANT_TEST(TestPlanShapes)
+}  // namespace test_plan_shapes
+
 #include "test_plan_shapes.moc"

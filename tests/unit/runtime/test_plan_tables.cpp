@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions of one quantized value become tables, which must give what the operators give, to the bit.
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_plan_tables {
 
 using namespace equant;
 using namespace equant::test;
@@ -222,4 +224,6 @@ void TestPlanTables::swishInItsOwnPass() {
 }
 
 EQUANT_TEST(TestPlanTables)
+}  // namespace test_plan_tables
+
 #include "test_plan_tables.moc"

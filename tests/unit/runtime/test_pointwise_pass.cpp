@@ -5,6 +5,8 @@
 #include "tests/support/registry.h"
 #include "tests/unit/runtime/plan_testing.h"
 
+namespace test_pointwise_pass {
+
 using namespace equant;
 using namespace equant::test;
 
@@ -116,4 +118,6 @@ void TestPointwisePass::tableEqualsFunction() {
 }
 
 EQUANT_TEST(TestPointwisePass)
+}  // namespace test_pointwise_pass
+
 #include "test_pointwise_pass.moc"

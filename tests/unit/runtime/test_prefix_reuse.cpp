@@ -8,8 +8,10 @@
 
 #include "core/runtime/exec/executor.h"
 #include "core/runtime/sweep/prefix_reuse.h"
-#include "tests/unit/runtime/plan_testing.h"
 #include "tests/support/registry.h"
+#include "tests/unit/runtime/plan_testing.h"
+
+namespace test_prefix_reuse {
 
 using namespace equant;
 using namespace equant::test;
@@ -551,4 +553,6 @@ void TestPrefixReuse::errors() {
 }
 
 EQUANT_TEST(TestPrefixReuse)
+}  // namespace test_prefix_reuse
+
 #include "test_prefix_reuse.moc"

@@ -7,6 +7,8 @@
 #include "core/search/knapsack.h"
 #include "tests/support/registry.h"
 
+namespace test_knapsack {
+
 using namespace equant;
 
 namespace {
@@ -121,4 +123,6 @@ void TestKnapsack::manyClasses() {
 }
 
 EQUANT_TEST(TestKnapsack)
+}  // namespace test_knapsack
+
 #include "test_knapsack.moc"

@@ -12,6 +12,8 @@
 #include "core/store/result_store.h"
 #include "tests/support/registry.h"
 
+namespace test_result_store {
+
 using namespace equant;
 namespace fs = std::filesystem;
 
@@ -351,4 +353,6 @@ void TestResultStore::theDefaultPlace() {
 }
 
 EQUANT_TEST(TestResultStore)
+}  // namespace test_result_store
+
 #include "test_result_store.moc"
