@@ -12,6 +12,8 @@
 #include "core/base/hash.h"
 #include "core/base/parallel.h"
 #include "core/graph/onnx_io.h"
+#include "core/recipe/data_options.h"
+#include "core/recipe/recipe_format.h"
 #include "core/runtime/emit/versions.h"
 #include "widgets/bridge/text.h"
 #include "widgets/plots/base/plot_scene.h"
